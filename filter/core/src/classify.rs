@@ -1,0 +1,380 @@
+//! Tells a vendor's real answer from its "200 OK".
+
+use crate::adapter::{Condition, Items, Response};
+use crate::headers::Headers;
+use crate::json::{Pointers, Scan, Slot, Value};
+use crate::outcome::{Fate, OutcomeClass, Tally};
+use crate::source::{Place, Source, SourceFault};
+use std::collections::HashMap;
+
+mod codes;
+mod status;
+
+pub use codes::{CodeBook, CodeId};
+pub use status::{InvalidStatus, StatusRange};
+
+/// The body of a response, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// Its beginning: the rest was not read because of the configured bound.
+    Beginning(&'a [u8]),
+    /// Not readable: compressed, or never asked for.
+    Opaque,
+}
+
+/// What an answer means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The class of the call.
+    pub call: OutcomeClass,
+    /// The classes of its recipients.
+    pub tally: Tally,
+    /// What is known of the send.
+    pub fate: Fate,
+    /// The vendor's codes and how many recipients got each.
+    pub codes: Vec<(CodeId, u32)>,
+}
+
+impl Verdict {
+    /// All recipients in one class, with no word of the vendor.
+    pub fn uniform(class: OutcomeClass, fate: Fate, recipients: u32) -> Self {
+        Self { call: class, tally: Tally::uniform(class, recipients), fate, codes: Vec::new() }
+    }
+}
+
+/// What is wrong with a [`Response`].
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ResponseFault {
+    /// A source.
+    #[error(transparent)]
+    Source(#[from] SourceFault),
+    /// A status.
+    #[error(transparent)]
+    Status(#[from] InvalidStatus),
+    /// `items` does not go through an array.
+    #[error("names one value, but results per recipient need a JSON pointer with `*`")]
+    ItemsWithoutEach,
+}
+
+/// A compiled [`Response`].
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    ok_status: Vec<StatusRange>,
+    statuses: Vec<(StatusRange, OutcomeClass)>,
+    ok_codes: Vec<Box<str>>,
+    code_optional: bool,
+    item_ok_codes: Vec<Box<str>>,
+    patterns: Vec<(Box<str>, Vec<String>, OutcomeClass)>,
+    exact: HashMap<Box<str>, OutcomeClass>,
+    families: Vec<(Box<str>, OutcomeClass)>,
+    surely_not_sent: Vec<Box<str>>,
+    conditions: Vec<Vec<String>>,
+    header_wants: Vec<(Box<str>, Want)>,
+    pointers: Pointers,
+    wants: Vec<(Slot, Want)>,
+    book: CodeBook,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    Code(usize),
+    Message,
+    Condition(usize),
+    ItemCode,
+}
+
+/// What the response said, before it is judged.
+#[derive(Default)]
+struct Findings {
+    code: Option<(usize, String)>,
+    message: Option<String>,
+    conditions: Vec<usize>,
+    item_codes: Vec<(u32, String)>,
+}
+
+impl Classifier {
+    /// Compiles `response`, with `items` of the operation in place of its own where given. `code_optional` lets an answer
+    /// without a code be a success. Every fault is reported, with the path of the field below `response`.
+    pub fn new(
+        response: &Response,
+        items: Option<&Items>,
+        code_optional: bool,
+    ) -> Result<Self, Vec<(String, ResponseFault)>> {
+        let mut faults = Vec::new();
+        let items = items.or(response.items.as_ref());
+        let mut this =
+            Self { code_optional: code_optional || response.ok_codes.is_empty(), ..Self::empty(response, items) };
+        this.read_statuses(response, &mut faults);
+        this.read_codes(response);
+        for (rank, source) in response.code.iter().enumerate() {
+            this.want(Source::of_response(source), Want::Code(rank), format!("code[{rank}]"), &mut faults);
+        }
+        for (index, source) in response.message.iter().enumerate() {
+            this.want(Source::of_response(source), Want::Message, format!("message[{index}]"), &mut faults);
+        }
+        for (index, Condition { source, equals }) in response.ok_when.iter().enumerate() {
+            this.conditions.push(equals.clone());
+            let path = format!("ok_when[{index}].source");
+            this.want(Source::of_response(source), Want::Condition(index), path, &mut faults);
+        }
+        if let Some(items) = items {
+            if items.code.json.as_ref().is_none_or(|pointer| !pointer.split('/').any(|token| token == "*")) {
+                faults.push(("items.code".to_owned(), ResponseFault::ItemsWithoutEach));
+            }
+            this.want(Source::of_response(&items.code), Want::ItemCode, "items.code".to_owned(), &mut faults);
+        }
+        if faults.is_empty() { Ok(this) } else { Err(faults) }
+    }
+
+    /// Judges by status alone.
+    pub fn by_status() -> Self {
+        Self::empty(&Response::default(), None)
+    }
+
+    fn empty(response: &Response, items: Option<&Items>) -> Self {
+        Self {
+            ok_status: vec![StatusRange::SUCCESS],
+            statuses: Vec::new(),
+            ok_codes: boxed(&response.ok_codes),
+            code_optional: true,
+            item_ok_codes: items.map(|items| boxed(&items.ok_codes)).unwrap_or_default(),
+            patterns: Vec::new(),
+            exact: HashMap::new(),
+            families: Vec::new(),
+            surely_not_sent: boxed(&response.surely_not_sent),
+            conditions: Vec::new(),
+            header_wants: Vec::new(),
+            pointers: Pointers::default(),
+            wants: Vec::new(),
+            book: CodeBook::new(response, items),
+        }
+    }
+
+    fn read_statuses(&mut self, response: &Response, faults: &mut Vec<(String, ResponseFault)>) {
+        if !response.ok_status.is_empty() {
+            self.ok_status.clear();
+        }
+        for (index, text) in response.ok_status.iter().enumerate() {
+            match StatusRange::parse(text) {
+                Ok(range) => self.ok_status.push(range),
+                Err(fault) => faults.push((format!("ok_status[{index}]"), fault.into())),
+            }
+        }
+        for (text, class) in &response.status {
+            match StatusRange::parse(text) {
+                Ok(range) => self.statuses.push((range, *class)),
+                Err(fault) => faults.push((format!("status.{text}"), fault.into())),
+            }
+        }
+        // A single status speaks before its hundred.
+        self.statuses.sort_by_key(|(range, _)| range.width());
+    }
+
+    fn read_codes(&mut self, response: &Response) {
+        for (class, codes) in &response.class {
+            for code in codes {
+                match code.strip_suffix('*') {
+                    Some(family) => self.families.push((family.into(), *class)),
+                    None => {
+                        self.exact.insert(code.as_str().into(), *class);
+                    }
+                }
+            }
+        }
+        self.families.sort_by_key(|(family, _)| std::cmp::Reverse(family.len()));
+        for pattern in &response.pattern {
+            let texts = pattern.message_contains.iter().map(|text| text.to_lowercase()).collect();
+            self.patterns.push((pattern.code.as_str().into(), texts, pattern.class));
+        }
+    }
+
+    fn want(
+        &mut self,
+        source: Result<Source, SourceFault>,
+        want: Want,
+        path: String,
+        faults: &mut Vec<(String, ResponseFault)>,
+    ) {
+        match source.map(|source| source.place) {
+            Ok(Place::Json(pointer)) => {
+                if let Ok(slot) = self.pointers.add(&pointer) {
+                    self.wants.push((slot, want));
+                }
+            }
+            Ok(Place::Header(name)) => self.header_wants.push((name, want)),
+            Ok(_) => faults.push((path, SourceFault::NotInResponse.into())),
+            Err(fault) => faults.push((path, fault.into())),
+        }
+    }
+
+    /// The codes that count under their own name.
+    pub const fn code_book(&self) -> &CodeBook {
+        &self.book
+    }
+
+    /// Whether the body says anything that counts.
+    pub fn needs_body(&self) -> bool {
+        !self.pointers.is_empty()
+    }
+
+    /// The headers that say something that counts.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.header_wants.iter().map(|(name, _)| &**name)
+    }
+
+    /// Judges an answer to a call with `recipients` recipients.
+    pub fn classify(&self, status: u16, headers: &Headers<'_>, body: Body<'_>, recipients: u32) -> Verdict {
+        self.judge(status, headers, body, recipients).0
+    }
+
+    /// The verdict, and whether the body could be read as far as it counts.
+    pub fn judge(&self, status: u16, headers: &Headers<'_>, body: Body<'_>, recipients: u32) -> (Verdict, bool) {
+        let (findings, readable) = self.read(headers, body);
+        (self.verdict(status, &findings, readable, recipients), readable)
+    }
+
+    fn verdict(&self, status: u16, findings: &Findings, readable: bool, recipients: u32) -> Verdict {
+        let code = findings.code.as_ref().map(|(_, code)| code.as_str());
+        let success = self.is_success(status, code, findings) && (readable || !self.needs_body());
+        let tally = if success && !self.item_ok_codes.is_empty() {
+            self.judge_items(findings, recipients)
+        } else {
+            Tally::uniform(if success { OutcomeClass::Ok } else { self.refusal(status, code, findings) }, recipients)
+        };
+        let call = tally.call().unwrap_or(OutcomeClass::Unknown);
+        let fate = self.fate(status, code, call);
+        Verdict { call, codes: self.count_codes(status, code, findings, recipients), tally, fate }
+    }
+
+    fn read(&self, headers: &Headers<'_>, body: Body<'_>) -> (Findings, bool) {
+        let mut findings = Findings::default();
+        for (name, want) in &self.header_wants {
+            if let Some(value) = headers.get_str(name) {
+                self.note(*want, 0, value, true, &mut findings);
+            }
+        }
+        let (bytes, bounded) = match body {
+            Body::Whole(bytes) => (bytes, false),
+            Body::Beginning(bytes) => (bytes, true),
+            Body::Opaque => return (findings, false),
+        };
+        if !self.needs_body() {
+            return (findings, true);
+        }
+        let scan = self.pointers.scan(bytes, &mut |slot, element, value: Value<'_>| {
+            let present = value != Value::Null;
+            let text = value.into_text().unwrap_or_default();
+            for (_, want) in self.wants.iter().filter(|(known, _)| *known == slot) {
+                self.note(*want, element, &text, present, &mut findings);
+            }
+        });
+        (findings, scan == Scan::Complete || (bounded && scan == Scan::Cut))
+    }
+
+    fn note(&self, want: Want, element: u32, text: &str, present: bool, findings: &mut Findings) {
+        match want {
+            Want::Code(rank) => {
+                let better = findings.code.as_ref().is_none_or(|(held, _)| rank < *held);
+                if better && !text.is_empty() {
+                    findings.code = Some((rank, text.to_owned()));
+                }
+            }
+            Want::Message => {
+                findings.message.get_or_insert_with(|| text.to_lowercase());
+            }
+            Want::Condition(index) => {
+                let equals = self.conditions.get(index).map(Vec::as_slice).unwrap_or_default();
+                if present && (equals.is_empty() || equals.iter().any(|wanted| wanted == text)) {
+                    findings.conditions.push(index);
+                }
+            }
+            Want::ItemCode => findings.item_codes.push((element, text.to_owned())),
+        }
+    }
+
+    fn is_success(&self, status: u16, code: Option<&str>, findings: &Findings) -> bool {
+        let code_says_yes = match code {
+            Some(code) => self.ok_codes.iter().any(|ok| **ok == *code),
+            None => self.code_optional,
+        };
+        let all_hold = (0..self.conditions.len()).all(|index| findings.conditions.contains(&index));
+        self.ok_status.iter().any(|range| range.contains(status)) && code_says_yes && all_hold
+    }
+
+    fn judge_items(&self, findings: &Findings, recipients: u32) -> Tally {
+        let mut tally = Tally::default();
+        for (_, code) in &findings.item_codes {
+            let ok = self.item_ok_codes.iter().any(|ok| **ok == **code);
+            let class = if ok { OutcomeClass::Ok } else { self.class_of_code(code).unwrap_or(OutcomeClass::Unknown) };
+            tally.add(class, 1);
+        }
+        // Recipients of whom the answer does not speak were not said to be accepted.
+        tally.add(OutcomeClass::Unknown, recipients.saturating_sub(tally.total()));
+        tally
+    }
+
+    fn refusal(&self, status: u16, code: Option<&str>, findings: &Findings) -> OutcomeClass {
+        let by_pattern = code.and_then(|code| self.class_of_pattern(code, findings.message.as_deref()));
+        if let Some(class) = by_pattern.or_else(|| code.and_then(|code| self.class_of_code(code))) {
+            return class;
+        }
+        let by_table = self.statuses.iter().find(|(range, _)| range.contains(status)).map(|(_, class)| *class);
+        match (code, by_table.unwrap_or(OutcomeClass::of_status(status))) {
+            // A status that promises success beside a body that does not is no success; and a code that nobody has
+            // listed is a failure of its own, unless the server itself says that it is the server that fails.
+            (_, OutcomeClass::Ok) => OutcomeClass::Unknown,
+            (Some(_), _) if status < 500 => OutcomeClass::Unknown,
+            (_, class) => class,
+        }
+    }
+
+    fn class_of_pattern(&self, code: &str, message: Option<&str>) -> Option<OutcomeClass> {
+        let message = message?;
+        let fits = |(known, texts, _): &&(Box<str>, Vec<String>, OutcomeClass)| {
+            **known == *code && texts.iter().any(|text| message.contains(text.as_str()))
+        };
+        self.patterns.iter().find(fits).map(|(_, _, class)| *class)
+    }
+
+    fn class_of_code(&self, code: &str) -> Option<OutcomeClass> {
+        let family = || self.families.iter().find(|(family, _)| code.starts_with(&**family)).map(|(_, class)| *class);
+        self.exact.get(code).copied().or_else(family)
+    }
+
+    fn fate(&self, status: u16, code: Option<&str>, call: OutcomeClass) -> Fate {
+        let surely_not = code.is_some_and(|code| self.surely_not_sent.iter().any(|known| **known == *code));
+        match call {
+            OutcomeClass::Ok | OutcomeClass::Partial => Fate::Accepted,
+            _ if surely_not => Fate::Rejected,
+            // A class of failure that the vendor has named, with a status that is not the server's own failure.
+            OutcomeClass::Unknown | OutcomeClass::Timeout => Fate::Unsure,
+            _ if status >= 500 => Fate::Unsure,
+            _ => Fate::Rejected,
+        }
+    }
+
+    fn count_codes(&self, status: u16, code: Option<&str>, findings: &Findings, recipients: u32) -> Vec<(CodeId, u32)> {
+        if findings.item_codes.is_empty() {
+            let id = code.map_or_else(|| self.book.of_status(status), |code| self.book.of_code(code));
+            return vec![(id, recipients)];
+        }
+        let mut counts: Vec<(CodeId, u32)> = Vec::new();
+        for (_, code) in &findings.item_codes {
+            let id = self.book.of_code(code);
+            match counts.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, count)) => *count = count.saturating_add(1),
+                None => counts.push((id, 1)),
+            }
+        }
+        counts
+    }
+}
+
+fn boxed(texts: &[String]) -> Vec<Box<str>> {
+    texts.iter().map(|text| text.as_str().into()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! The config: wire types, their faults, and the validated [`Plan`](crate::plan::Plan).
+
+pub mod decode;
+pub mod fault;
+mod validate;
+pub mod wire;
+
+pub use fault::{Fault, Faults};
+
+use crate::plan::Plan;
+
+/// Reads a config and validates it. Every fault is reported, in the order of the config's sections.
+///
+/// A config without content, or `{}`, is valid: it passes everything.
+pub fn load(text: &str) -> Result<Plan, Faults> {
+    let mut faults = Faults::default();
+    let Some(wire) = decode::decode(text, &mut faults) else { return Err(faults) };
+    let plan = validate::validate(&wire, &mut faults);
+    if faults.is_empty() { Ok(plan) } else { Err(faults) }
+}

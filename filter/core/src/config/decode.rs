@@ -1,0 +1,161 @@
+//! JSON to wire types, reporting every fault and not only the first.
+//!
+//! serde stops at the first fault. So each fault is noted with its path, what it is about is taken out of the document,
+//! and the rest is read again. Elements of lists leave a `null` behind, so that no index moves.
+
+use super::Faults;
+use super::wire::ConfigWire;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+
+/// A config with more faults than this is not worth reading on.
+const MAX_FAULTS: usize = 100;
+
+/// Reads a config; `None` if nothing can be made of it. Text without content is the empty config.
+pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
+    if text.trim().is_empty() {
+        return Some(ConfigWire::default());
+    }
+    let mut document: Value = match serde_json::from_str(text) {
+        Ok(document) => document,
+        Err(error) => {
+            faults.add("$", format!("is not JSON: {error}"));
+            return None;
+        }
+    };
+    if !document.is_object() {
+        faults.add("$", "is not a JSON object");
+        return None;
+    }
+    take_out_nulls("$", &mut document, faults);
+    let mut taken_out: Vec<String> = Vec::new();
+    for _ in 0..MAX_FAULTS {
+        let error: serde_path_to_error::Error<serde_json::Error> = match serde_path_to_error::deserialize(&document) {
+            Ok(wire) => return Some(wire),
+            Err(error) => error,
+        };
+        let path = error.path().clone();
+        let place = render(&path);
+        let message = error.inner().to_string();
+        // That a field is missing which has just been taken out is no fault of its own.
+        let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+        if !missing.is_some_and(|field| taken_out.contains(&format!("{place}.{field}"))) {
+            faults.add(place.clone(), message);
+        }
+        taken_out.push(place);
+        if !take_out(&mut document, &path) {
+            return None;
+        }
+    }
+    None
+}
+
+/// `null` says nothing that leaving the key out would not say better.
+fn take_out_nulls(path: &str, value: &mut Value, faults: &mut Faults) {
+    match value {
+        Value::Object(members) => {
+            for (key, member) in members.iter_mut() {
+                take_out_nulls(&format!("{path}.{key}"), member, faults);
+            }
+            members.retain(|_, member| !member.is_null());
+        }
+        Value::Array(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                take_out_nulls(&format!("{path}[{index}]"), element, faults);
+            }
+        }
+        Value::Null => faults.add(path, "is null: leave it out instead"),
+        _ => {}
+    }
+}
+
+fn render(path: &Path) -> String {
+    let mut text = "$".to_owned();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
+            Segment::Map { key } => text.push_str(&format!(".{key}")),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    text
+}
+
+/// Takes what stands at `path` out of `document`; `false` if that would be all of it.
+fn take_out(document: &mut Value, path: &Path) -> bool {
+    let segments: Vec<&Segment> =
+        path.iter().filter(|segment| matches!(segment, Segment::Seq { .. } | Segment::Map { .. })).collect();
+    let Some((last, parents)) = segments.split_last() else { return false };
+    let mut holder = document;
+    for segment in parents {
+        let inner = match segment {
+            Segment::Seq { index } => holder.get_mut(*index),
+            Segment::Map { key } => holder.get_mut(key),
+            _ => None,
+        };
+        match inner {
+            Some(inner) => holder = inner,
+            None => return false,
+        }
+    }
+    match (last, holder) {
+        (Segment::Map { key }, Value::Object(members)) => members.remove(key).is_some(),
+        (Segment::Seq { index }, Value::Array(elements)) => match elements.get_mut(*index) {
+            Some(element) if !element.is_null() => {
+                *element = Value::Null;
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<String> {
+        let mut faults = Faults::default();
+        decode(text, &mut faults);
+        faults.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_fault_is_reported_with_the_path_as_written() {
+        let found = faults(
+            r#"{
+                "servce": "push",
+                "channels": ["apns", 7, {"name": "oppo", "objective": {"limit": "fast"}}, {"nam": "x"}],
+                "nodes": [{"name": "A", "methods": ["GET", 1]}],
+                "hold_request": "yes",
+                "tenant": null
+            }"#,
+        );
+        let paths: Vec<&str> = found.iter().filter_map(|fault| fault.split(": ").next()).collect();
+        for expected in [
+            "$.tenant",
+            "$.servce",
+            "$.channels[1]",
+            "$.channels[2].objective.limit",
+            "$.channels[3].nam",
+            "$.channels[3]",
+            "$.nodes[0].methods[1]",
+            "$.hold_request",
+        ] {
+            assert!(paths.contains(&expected), "{expected} is missing from {found:#?}");
+        }
+        assert_eq!(paths.len(), 8, "{found:#?}");
+    }
+
+    #[test]
+    fn what_is_no_object_is_one_fault() {
+        assert_eq!(faults("[]"), ["$: is not a JSON object"]);
+        assert!(faults("{").first().is_some_and(|fault| fault.starts_with("$: is not JSON")));
+    }
+
+    #[test]
+    fn no_content_is_the_empty_config() {
+        assert!(faults(" \n").is_empty() && faults("{}").is_empty());
+    }
+}

@@ -1,0 +1,187 @@
+//! Reads what a request says about its message: ids, recipients, template, business, priority.
+//!
+//! A [`Reader`] is compiled once per route from every source that the route names, so that the head and the body are
+//! each gone through once, whatever the number of sources.
+
+use crate::headers::Headers;
+use crate::json::{Pointers, Scan, Slot, Value};
+use crate::source::{Place, Source};
+use crate::time::WallClock;
+use std::fmt;
+
+mod reader;
+
+pub use reader::{BodyKind, Reader, ReaderBuilder};
+
+/// More ids than this in one call are not kept; a batch of more is still counted by its recipients.
+pub const MAX_MESSAGE_IDS: usize = 1_000;
+/// More recipients than this are counted but not kept.
+pub const MAX_RECIPIENTS_KEPT: usize = 1_000;
+/// An id, template, tenant or business longer than this is not one.
+pub const MAX_VALUE_BYTES: usize = 256;
+
+/// What a source may tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The id of a message.
+    MessageId,
+    /// A recipient: device token, openid, phone.
+    Recipient,
+    /// The vendor's or the platform's template id.
+    Template,
+    /// The business that sends.
+    Business,
+    /// A number; higher is more important.
+    Priority,
+    /// Whose message it is, where one platform serves several.
+    Tenant,
+    /// When the message was submitted: Unix seconds or milliseconds.
+    SubmittedAt,
+    /// Sets the bit of a condition if it holds.
+    Condition(u8),
+}
+
+/// A value that names a person or a device. It can be hashed but not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sensitive(String);
+
+impl Sensitive {
+    /// The value, for the keyed hash and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sensitive(..)")
+    }
+}
+
+/// What a request has told so far.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The ids of the messages in this call: one, or several of a batch.
+    pub message_ids: Vec<String>,
+    /// How many recipients the call names; 0 if it does not say.
+    pub recipients: u32,
+    /// The recipients themselves, only where somebody asked for them.
+    pub recipients_kept: Vec<Sensitive>,
+    /// Template id.
+    pub template: Option<String>,
+    /// Business as the request names it.
+    pub business: Option<String>,
+    /// Priority.
+    pub priority: Option<u8>,
+    /// Tenant.
+    pub tenant: Option<String>,
+    /// When the message was submitted.
+    pub submitted_at: Option<WallClock>,
+    /// One bit per condition of the route that holds.
+    pub conditions: u32,
+    ranks: Ranks,
+}
+
+/// The rank of the source that told each field; a source of a lower rank takes its place. The head's sources rank
+/// before all of the body's, because a trace cannot wait for the body when an id is at hand.
+#[derive(Clone, Debug, Default)]
+struct Ranks {
+    message_id: Option<u8>,
+    recipient: Option<u8>,
+    template: Option<u8>,
+    business: Option<u8>,
+    priority: Option<u8>,
+    tenant: Option<u8>,
+    submitted_at: Option<u8>,
+}
+
+impl Facts {
+    /// Recipients of the call: at least one, since somebody is meant even where the request does not say who.
+    pub fn messages(&self) -> u32 {
+        self.recipients.max(1)
+    }
+
+    fn tell(&mut self, want: &Want, text: &str, keep_recipients: bool) {
+        match want.split {
+            Some(separator) => {
+                for part in text.split(separator).map(str::trim).filter(|part| !part.is_empty()) {
+                    self.tell_one(want, part, keep_recipients);
+                }
+            }
+            None => self.tell_one(want, text, keep_recipients),
+        }
+    }
+
+    fn tell_one(&mut self, want: &Want, text: &str, keep_recipients: bool) {
+        if let Field::Condition(bit) = want.field {
+            if want.equals.is_empty() || want.equals.iter().any(|wanted| **wanted == *text) {
+                self.conditions |= 1_u32.checked_shl(bit.into()).unwrap_or(0);
+            }
+            return;
+        }
+        if text.is_empty() || (text.len() > MAX_VALUE_BYTES && want.field != Field::Recipient) {
+            return;
+        }
+        let Some(better) = self.claim(want) else { return };
+        match want.field {
+            Field::MessageId => {
+                if better {
+                    self.message_ids.clear();
+                }
+                if self.message_ids.len() < MAX_MESSAGE_IDS {
+                    self.message_ids.push(text.to_owned());
+                }
+            }
+            Field::Recipient => {
+                if better {
+                    self.recipients = 0;
+                    self.recipients_kept.clear();
+                }
+                self.recipients = self.recipients.saturating_add(1);
+                if keep_recipients && self.recipients_kept.len() < MAX_RECIPIENTS_KEPT {
+                    self.recipients_kept.push(Sensitive(text.to_owned()));
+                }
+            }
+            Field::Template => self.template = Some(text.to_owned()),
+            Field::Business => self.business = Some(text.to_owned()),
+            Field::Priority => self.priority = text.parse().ok(),
+            Field::Tenant => self.tenant = Some(text.to_owned()),
+            Field::SubmittedAt => self.submitted_at = WallClock::from_unix(text),
+            Field::Condition(_) => {}
+        }
+    }
+
+    /// Whether this source may speak for its field: `Some(true)` if it takes the place of another, `None` if not.
+    fn claim(&mut self, want: &Want) -> Option<bool> {
+        let (held, several) = match want.field {
+            Field::MessageId => (&mut self.ranks.message_id, true),
+            Field::Recipient => (&mut self.ranks.recipient, true),
+            Field::Template => (&mut self.ranks.template, false),
+            Field::Business => (&mut self.ranks.business, false),
+            Field::Priority => (&mut self.ranks.priority, false),
+            Field::Tenant => (&mut self.ranks.tenant, false),
+            Field::SubmittedAt => (&mut self.ranks.submitted_at, false),
+            Field::Condition(_) => return None,
+        };
+        match *held {
+            Some(rank) if rank < want.rank => None,
+            Some(rank) if rank == want.rank => several.then_some(false),
+            _ => {
+                *held = Some(want.rank);
+                Some(true)
+            }
+        }
+    }
+}
+
+/// One thing to look for.
+#[derive(Clone, Debug)]
+struct Want {
+    field: Field,
+    rank: u8,
+    split: Option<char>,
+    equals: Vec<Box<str>>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! Finds the values of a few JSON pointers in one pass, without building a tree.
+//!
+//! Bodies come from vendors and callers: they may be cut short, nested without end or not JSON at all. What stands before
+//! the fault is still found, and the end of the scan tells how far the text can be trusted.
+
+use std::borrow::Cow;
+use std::fmt;
+
+mod cursor;
+
+use cursor::{Cursor, Fault};
+
+/// Deeper than this, a document is not followed.
+const MAX_DEPTH: u16 = 64;
+
+/// Names one pointer of a [`Pointers`] set.
+pub type Slot = u16;
+
+/// A set of JSON pointers (RFC 6901), where a token `*` stands for every element of an array.
+#[derive(Clone, Debug)]
+pub struct Pointers {
+    /// A tree of tokens; the root is the whole document.
+    nodes: Vec<Node>,
+    slots: Slot,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Node {
+    keys: Vec<(Box<str>, usize)>,
+    each: Option<usize>,
+    slot: Option<Slot>,
+}
+
+/// What stands at a pointer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A string, unescaped.
+    Text(Cow<'a, str>),
+    /// A number as it is written.
+    Number(&'a str),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `null`.
+    Null,
+    /// An array or an object.
+    Container,
+}
+
+impl<'a> Value<'a> {
+    /// A string, number or boolean as text; nothing for the rest. Vendors write codes as either.
+    pub fn into_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Number(text) => Some(Cow::Borrowed(text)),
+            Self::Bool(true) => Some(Cow::Borrowed("true")),
+            Self::Bool(false) => Some(Cow::Borrowed("false")),
+            Self::Null | Self::Container => None,
+        }
+    }
+}
+
+/// How the text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// One whole JSON value and nothing after it.
+    Complete,
+    /// The text ends before the value does.
+    Cut,
+    /// Not JSON, or nested too deep to follow.
+    Malformed,
+}
+
+/// Why a text is not a JSON pointer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidPointer;
+
+impl fmt::Display for InvalidPointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is not a JSON pointer: it must be empty or start with `/`, and `~` stands only before `0` or `1`")
+    }
+}
+
+impl Default for Pointers {
+    fn default() -> Self {
+        Self { nodes: vec![Node::default()], slots: 0 }
+    }
+}
+
+impl Pointers {
+    /// Whether nothing is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.slots == 0
+    }
+
+    /// Adds a pointer and returns its slot; the same pointer twice has one slot.
+    pub fn add(&mut self, pointer: &str) -> Result<Slot, InvalidPointer> {
+        let mut at = 0;
+        for token in tokens(pointer)? {
+            at = self.child(at, &token?);
+        }
+        let next = self.slots;
+        let node = self.nodes.get_mut(at).ok_or(InvalidPointer)?;
+        if let Some(slot) = node.slot {
+            return Ok(slot);
+        }
+        node.slot = Some(next);
+        self.slots = next.checked_add(1).ok_or(InvalidPointer)?;
+        Ok(next)
+    }
+
+    fn child(&mut self, at: usize, token: &str) -> usize {
+        let new = self.nodes.len();
+        let Some(node) = self.nodes.get_mut(at) else { return at };
+        if token == "*" {
+            if let Some(each) = node.each {
+                return each;
+            }
+            node.each = Some(new);
+        } else {
+            if let Some((_, known)) = node.keys.iter().find(|(key, _)| **key == *token) {
+                return *known;
+            }
+            node.keys.push((token.into(), new));
+        }
+        self.nodes.push(Node::default());
+        new
+    }
+
+    /// Scans `text` and reports each value that a pointer names, in the order of the text, with the index of the element
+    /// of the innermost `*`.
+    pub fn scan<'a>(&self, text: &'a [u8], found: &mut dyn FnMut(Slot, u32, Value<'a>)) -> Scan {
+        let mut cursor = Cursor::new(text);
+        let walked = self.nodes.first().map_or(Ok(()), |root| self.value(&mut cursor, root, 0, 0, found));
+        match walked.and_then(|()| cursor.end()) {
+            Ok(()) => Scan::Complete,
+            Err(Fault::Cut) => Scan::Cut,
+            Err(Fault::Malformed) => Scan::Malformed,
+        }
+    }
+
+    fn value<'a>(
+        &self,
+        cursor: &mut Cursor<'a>,
+        node: &Node,
+        element: u32,
+        depth: u16,
+        found: &mut dyn FnMut(Slot, u32, Value<'a>),
+    ) -> Result<(), Fault> {
+        if depth >= MAX_DEPTH {
+            return Err(Fault::Malformed);
+        }
+        let followed = node.each.is_some() || !node.keys.is_empty();
+        let opening = cursor.peek()?;
+        if matches!(opening, b'{' | b'[') {
+            if let Some(slot) = node.slot {
+                found(slot, element, Value::Container);
+            }
+        }
+        match opening {
+            b'{' if followed => self.object(cursor, node, element, depth, found),
+            b'[' if followed => self.array(cursor, node, element, depth, found),
+            b'{' | b'[' => cursor.skip_container(),
+            _ => match node.slot {
+                Some(slot) => {
+                    let value = cursor.scalar()?;
+                    found(slot, element, value);
+                    Ok(())
+                }
+                None => cursor.skip_scalar(),
+            },
+        }
+    }
+
+    fn object<'a>(
+        &self,
+        cursor: &mut Cursor<'a>,
+        node: &Node,
+        element: u32,
+        depth: u16,
+        found: &mut dyn FnMut(Slot, u32, Value<'a>),
+    ) -> Result<(), Fault> {
+        cursor.expect(b'{')?;
+        if cursor.take_if(b'}')? {
+            return Ok(());
+        }
+        loop {
+            let child = {
+                let key = cursor.key()?;
+                node.keys.iter().find(|(known, _)| **known == *key).and_then(|(_, child)| self.nodes.get(*child))
+            };
+            cursor.expect(b':')?;
+            match child {
+                Some(child) => self.value(cursor, child, element, depth.saturating_add(1), found)?,
+                None => cursor.skip_value()?,
+            }
+            if !cursor.more(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn array<'a>(
+        &self,
+        cursor: &mut Cursor<'a>,
+        node: &Node,
+        element: u32,
+        depth: u16,
+        found: &mut dyn FnMut(Slot, u32, Value<'a>),
+    ) -> Result<(), Fault> {
+        cursor.expect(b'[')?;
+        if cursor.take_if(b']')? {
+            return Ok(());
+        }
+        let each = node.each.and_then(|each| self.nodes.get(each));
+        let mut index = 0_u32;
+        loop {
+            match each {
+                Some(each) => self.value(cursor, each, index, depth.saturating_add(1), found)?,
+                None => match self.numbered(node, index) {
+                    Some(child) => self.value(cursor, child, element, depth.saturating_add(1), found)?,
+                    None => cursor.skip_value()?,
+                },
+            }
+            index = index.saturating_add(1);
+            if !cursor.more(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn numbered(&self, node: &Node, index: u32) -> Option<&Node> {
+        let named = node.keys.iter().find(|(key, _)| key.parse() == Ok(index));
+        named.and_then(|(_, child)| self.nodes.get(*child))
+    }
+}
+
+fn tokens(pointer: &str) -> Result<impl Iterator<Item = Result<String, InvalidPointer>> + '_, InvalidPointer> {
+    let rest = match pointer.strip_prefix('/') {
+        Some(rest) => Some(rest),
+        None if pointer.is_empty() => None,
+        None => return Err(InvalidPointer),
+    };
+    Ok(rest.into_iter().flat_map(|rest| rest.split('/')).map(unescape_token))
+}
+
+fn unescape_token(token: &str) -> Result<String, InvalidPointer> {
+    let mut plain = String::with_capacity(token.len());
+    let mut chars = token.chars();
+    while let Some(c) = chars.next() {
+        plain.push(match c {
+            '~' => match chars.next() {
+                Some('0') => '~',
+                Some('1') => '/',
+                _ => return Err(InvalidPointer),
+            },
+            other => other,
+        });
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! Every decision of the Pointsman filter, and nothing else.
+//!
+//! This crate has no host, reads no clock and draws no random number: what happened and what time it is come in as
+//! arguments, and what is to be done goes out as data. It does not panic.
+#![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unreachable)]
+
+pub mod adapter;
+pub mod board;
+pub mod classify;
+pub mod config;
+pub mod exchange;
+pub mod extract;
+pub mod headers;
+pub mod hold;
+pub mod json;
+pub mod metrics;
+pub mod observe;
+pub mod open;
+pub mod outcome;
+pub mod path;
+pub mod plan;
+pub mod source;
+pub mod time;
+pub mod trace;
+pub mod transport;
+pub mod worker;

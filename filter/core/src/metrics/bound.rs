@@ -1,0 +1,31 @@
+//! How many series a plan can make, so that a config that would flood Prometheus is refused before it runs.
+
+use crate::outcome::OutcomeClass;
+use crate::plan::Plan;
+use std::collections::BTreeSet;
+
+/// The most series of one filter.
+pub const MAX_SERIES: usize = 5_000;
+
+/// Series that do not depend on the plan: trace results, reasons and the like.
+const FIXED: usize = 50;
+
+/// The most series that `plan` can make, and the label that makes most of them.
+pub fn bound(plan: &Plan) -> (usize, &'static str) {
+    let nodes = plan.nodes.len();
+    let businesses = plan.businesses.len();
+    let ages = plan.settings.blocked_after.len();
+    let outcomes = OutcomeClass::ALL.len();
+    let channels = plan.nodes().map(|(_, node)| &node.channel).collect::<BTreeSet<_>>().len();
+    let codes: usize = plan
+        .nodes()
+        .filter(|(_, node)| node.is_channel())
+        .map(|(id, _)| plan.code_books(id).map(|book| book.len()).max().unwrap_or(0))
+        .sum();
+    let by_business = nodes * businesses * (outcomes + 1 + ages);
+    // Calls by outcome, on time or not, duration; whole-message duration and on time.
+    let by_node = nodes * (outcomes + 3) + channels * 3;
+    let largest = [(by_business, "business"), (by_node, "node"), (codes, "code")];
+    let label = largest.iter().max_by_key(|(count, _)| *count).map_or("node", |(_, label)| label);
+    (FIXED + by_business + by_node + codes, label)
+}

@@ -1,0 +1,53 @@
+//! Observers: what is counted about visits.
+//!
+//! Each sees the same two events and nothing else, returns nothing, and so cannot affect a push. A new indicator is a new
+//! file here and one line in [`all`].
+
+use crate::classify::Verdict;
+use crate::metrics::Metrics;
+use crate::plan::{BusinessId, NodeId, Plan, RouteId};
+use std::time::Duration;
+
+mod calls;
+mod codes;
+mod duration;
+mod message_time;
+mod messages;
+mod on_time;
+
+/// A message, or a batch of them, has left a node.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeExit<'a> {
+    /// The node.
+    pub node: NodeId,
+    /// The route by which it was visited.
+    pub route: RouteId,
+    /// The business that sends.
+    pub business: BusinessId,
+    /// What became of it.
+    pub verdict: &'a Verdict,
+    /// Whether the visit was messages: not a token request, not a dry run.
+    pub is_message: bool,
+    /// The time between entering and leaving.
+    pub duration: Duration,
+    /// The time since the message was submitted, where that is known.
+    pub message_time: Option<Duration>,
+}
+
+/// Something that counts.
+pub trait Observer {
+    /// A visit has ended.
+    fn exit(&mut self, plan: &Plan, exit: &NodeExit<'_>, metrics: &mut Metrics);
+}
+
+/// Every observer, with its series for `plan` made.
+pub fn all(plan: &Plan, metrics: &mut Metrics) -> Vec<Box<dyn Observer>> {
+    vec![
+        Box::new(calls::Calls::new(plan, metrics)),
+        Box::new(messages::Messages::default()),
+        Box::new(codes::Codes::default()),
+        Box::new(duration::Durations::new(plan, metrics)),
+        Box::new(on_time::OnTime::new(plan, metrics)),
+        Box::new(message_time::MessageTime::new(plan, metrics)),
+    ]
+}

@@ -1,0 +1,224 @@
+//! The demo: stand-ins, a push service, Envoy with the filter, a stream of pushes, and a table of what the filter saw.
+//!
+//! Every number of the table is read from Envoy's `/stats/prometheus`. At the end of a bounded run the table is held
+//! against the stand-ins' own counts, which is the whole point: the filter must know what the vendors know.
+
+mod check;
+mod live;
+mod push;
+mod rules;
+mod service;
+mod signal;
+mod table;
+mod traffic;
+mod vendor_calls;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::envoy::{Envoy, EnvoyError, Filter, Options, Protocol, Rules, Upstream};
+use crate::vendors::{Fault, Vendors, VendorsError};
+use live::Screen;
+use service::Service;
+use traffic::Traffic;
+
+pub use check::Difference;
+pub use signal::stop_signal;
+pub use table::{Row, render, rows};
+
+/// Worker threads of the demo's Envoy: more than one, so that the counts of several VMs are added up.
+const WORKERS: u32 = 2;
+
+/// The key of hashes and derived trace ids. It guards nothing: every recipient of the demo is made up.
+const SECRET: &str = "pointsman-demo-secret-0123456789";
+
+/// When two vendors begin to fail.
+const TROUBLE_AFTER: Duration = Duration::from_secs(4);
+
+/// How long pushes come in a bounded run.
+const ONCE: Duration = Duration::from_secs(15);
+
+/// How long open pushes may take to end, and how long counts may take to arrive, after a bounded run.
+const SETTLE: Duration = Duration::from_secs(10);
+
+const TROUBLE: &str = "fcm takes 3 s for 4 of 5 sends, oppo answers 200 with code 33 to 3 of 5";
+
+/// What the demo needs.
+#[derive(Debug, Clone)]
+pub struct DemoOptions {
+    /// The Envoy program.
+    pub envoy_binary: PathBuf,
+    /// The bootstrap, `envoy/bootstrap.yaml`.
+    pub bootstrap: PathBuf,
+    /// The built filter.
+    pub filter_wasm: PathBuf,
+    /// Whether to stop after 15 s of pushes and compare counts; otherwise the demo runs until Ctrl-C.
+    pub once: bool,
+    /// Pushes per second; 150 shows all there is to see.
+    pub pushes_per_second: u32,
+}
+
+/// Why the demo ended without success.
+#[derive(Debug, Error)]
+pub enum DemoError {
+    /// The stand-ins do not run.
+    #[error(transparent)]
+    Vendors(#[from] VendorsError),
+    /// Envoy does not run, or does not answer.
+    #[error(transparent)]
+    Envoy(#[from] EnvoyError),
+    /// The push service's port could not be had.
+    #[error("cannot listen for the push service")]
+    Service {
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The shipped rules are not a JSON object.
+    #[error("the shipped rules are no JSON object")]
+    Rules {
+        /// Where they stop being JSON, if they do.
+        source: Option<serde_json::Error>,
+    },
+    /// A signal came before the counts could be compared.
+    #[error("stopped before the counts could be compared")]
+    Interrupted,
+    /// The filter's counts are not those of the vendors.
+    #[error("{} counts differ from the vendors' own", differences.len())]
+    Counts {
+        /// Each count that differs.
+        differences: Vec<Difference>,
+    },
+    /// Callers of the push service got something else than its answer.
+    #[error("{broken} of {sent} pushes got no answer of the push service")]
+    Broken {
+        /// Pushes that failed on the way, or that the service could not hand on.
+        broken: u64,
+        /// All pushes.
+        sent: u64,
+    },
+}
+
+/// Everything that runs. Dropping it stops it all.
+struct Demo {
+    vendors: Vendors,
+    envoy: Envoy,
+    traffic: Traffic,
+    _service: Service,
+    started: Instant,
+    screen: Screen,
+}
+
+/// Runs the demo: until Ctrl-C or SIGTERM, or for a bounded time if `once`.
+///
+/// # Errors
+/// [`DemoError`]: something did not start, or a bounded run did not end with counts that agree.
+pub async fn run(options: DemoOptions) -> Result<(), DemoError> {
+    let once = options.once;
+    // Whatever is under way when the signal comes is dropped, and Envoy with it.
+    tokio::select! {
+        result = run_to_the_end(options) => result,
+        () = stop_signal() => if once { Err(DemoError::Interrupted) } else { Ok(()) },
+    }
+}
+
+async fn run_to_the_end(options: DemoOptions) -> Result<(), DemoError> {
+    let limit = options.once.then_some(ONCE);
+    let mut demo = Demo::start(options).await?;
+    demo.watch(limit).await?;
+    demo.settle().await
+}
+
+impl Demo {
+    async fn start(options: DemoOptions) -> Result<Self, DemoError> {
+        let vendors = Vendors::start().await?;
+        everyday(&vendors)?;
+        let service = Service::start().await.map_err(|source| DemoError::Service { source })?;
+        let envoy = Envoy::start(envoy_options(&options, &vendors, service.addr())?).await?;
+        service.send_through(envoy.outbound());
+        let traffic = Traffic::start(envoy.inbound(), options.pushes_per_second);
+        let screen = Screen::new(envoy.scrape_addr(), vendors.control_addr());
+        Ok(Self { vendors, envoy, traffic, _service: service, started: Instant::now(), screen })
+    }
+
+    /// Shows the table every second until the time is over, if it has an end.
+    async fn watch(&mut self, limit: Option<Duration>) -> Result<(), DemoError> {
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut news = "all vendors are well";
+        while limit.is_none_or(|limit| self.started.elapsed() < limit) {
+            seconds.tick().await;
+            if news != TROUBLE && self.started.elapsed() >= TROUBLE_AFTER {
+                self.begin_trouble()?;
+                news = TROUBLE;
+            }
+            let rows = rows(&self.envoy.scrape().await?);
+            self.screen.show(self.started.elapsed(), news, &rows);
+        }
+        Ok(())
+    }
+
+    fn begin_trouble(&self) -> Result<(), VendorsError> {
+        self.vendors.set_fault("fcm", Fault::delay(3_000).share(0.8))?;
+        self.vendors.set_fault("oppo", Fault::error("33").after(25).share(0.6))
+    }
+
+    /// Ends the stream, lets what is open end, and holds the table against the vendors' own counts.
+    async fn settle(mut self) -> Result<(), DemoError> {
+        let pushes = self.traffic.stop(SETTLE).await;
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let rows = rows(&self.envoy.scrape().await?);
+            let differences = check::compare(&rows, &self.vendors, pushes.sent)?;
+            if differences.is_empty() || Instant::now() >= deadline {
+                self.screen.finish(&rows, &differences, pushes);
+                return verdict(differences, pushes);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+fn verdict(differences: Vec<Difference>, pushes: traffic::Pushes) -> Result<(), DemoError> {
+    let traffic::Pushes { sent, broken } = pushes;
+    if !differences.is_empty() {
+        return Err(DemoError::Counts { differences });
+    }
+    if broken > 0 {
+        return Err(DemoError::Broken { broken, sent });
+    }
+    Ok(())
+}
+
+/// Times and refusals of an ordinary day.
+fn everyday(vendors: &Vendors) -> Result<(), VendorsError> {
+    let blacklisted = "FailedOperation.PhoneNumberInBlacklist";
+    vendors.set_fault("apns", Fault::error("Unregistered").after(20).share(0.03))?;
+    vendors.set_fault("fcm", Fault::delay_between(20, 90))?;
+    vendors.set_fault("oppo", Fault::delay_between(15, 80))?;
+    vendors.set_fault("wechat", Fault::delay_between(30, 140))?;
+    vendors.set_fault("sms-tencent", Fault::error_for(blacklisted, 1).share(0.25))
+}
+
+fn envoy_options(options: &DemoOptions, vendors: &Vendors, service: SocketAddr) -> Result<Options, DemoError> {
+    let filter = Filter::Wasm(options.filter_wasm.clone());
+    let mut envoy = Options::new(&options.envoy_binary, &options.bootstrap, filter);
+    envoy.rules = Rules::Config(rules::demo_rules()?);
+    envoy.concurrency = WORKERS;
+    envoy.secret = Some(SECRET.to_owned());
+    envoy = envoy.upstream("service", service);
+    for vendor in Vendors::names() {
+        let addr = vendors.addr(vendor)?;
+        let protocol = match vendor {
+            "apns" | "fcm" => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        // The platform's own gateway is a cluster by its role, the vendors are by their channel.
+        let cluster = if vendor == "lc" { "gateway" } else { vendor };
+        envoy = envoy.upstream(cluster, Upstream { addr, protocol });
+    }
+    Ok(envoy)
+}

@@ -1,0 +1,58 @@
+//! The demo's rules: those that ship, and where the push service's own requests say what a message is.
+
+use serde_json::{Map, Value, json};
+
+use super::DemoError;
+
+const SHIPPED: &str = include_str!("../../../envoy/pointsman.json");
+
+/// The plugin configuration of the demo.
+///
+/// # Errors
+/// [`DemoError::Rules`] if the file embedded at build time is no JSON object.
+pub(super) fn demo_rules() -> Result<String, DemoError> {
+    let read = serde_json::from_str(SHIPPED);
+    let mut rules: Map<String, Value> = read.map_err(|error| DemoError::Rules { source: Some(error) })?;
+    for (key, value) in additions() {
+        // What the shipped file says is what the demo is there to show.
+        rules.entry(key).or_insert(value);
+    }
+    Ok(format!("{:#}\n", Value::Object(rules)))
+}
+
+fn additions() -> [(&'static str, Value); 3] {
+    [
+        ("hold_request", json!(true)),
+        (
+            "message",
+            json!({
+                "id": [{"json": "/message_id"}],
+                "business": [{"json": "/business"}],
+                "template": [{"json": "/template"}],
+            }),
+        ),
+        ("businesses", json!([{"name": "order"}, {"name": "promo"}, {"name": "login"}])),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    #[test]
+    fn the_shipped_rules_are_in_it_and_win() {
+        let shipped: Value = serde_json::from_str(super::SHIPPED).unwrap();
+        let rules: Value = serde_json::from_str(&super::demo_rules().unwrap()).unwrap();
+        for (key, value) in shipped.as_object().unwrap() {
+            assert_eq!(&rules[key], value, "{key}");
+        }
+        assert_eq!(rules["businesses"][0]["name"], "order");
+    }
+
+    #[test]
+    fn the_filter_takes_them() {
+        let rules = super::demo_rules().unwrap();
+        let plan = pointsman_core::config::load(&rules);
+        assert!(plan.is_ok(), "{:?}", plan.err());
+    }
+}

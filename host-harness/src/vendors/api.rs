@@ -1,0 +1,140 @@
+//! What the stand-ins have in common: a vendor's API as a function from request to answer.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use serde_json::Value;
+
+use super::fault::{FaultError, Refusal};
+use super::received::Received;
+
+/// One vendor's API. A new vendor is a file with one of these and a line in [`super::ALL`].
+pub(super) trait Api: Send + Sync {
+    /// The name of the channel.
+    fn name(&self) -> &'static str;
+
+    /// The authority under which the real vendor serves this API.
+    fn host(&self) -> &'static str;
+
+    /// The verdict on accepted recipients: the vendor's code, or the status where an answer has no code.
+    fn accepted_code(&self) -> &'static str;
+
+    /// Whether method, path and headers ask for a send, right or wrong.
+    fn is_send(&self, head: &Parts) -> bool;
+
+    /// Answers a request; a send that passes the vendor's checks is refused if `refusal` says so. `number` makes
+    /// the ids of the answer unique.
+    fn answer(&self, request: &Received, refusal: Option<&Refusal>, number: u64) -> Answer;
+
+    /// Whether the vendor can refuse like that.
+    fn check(&self, refusal: &Refusal) -> Result<(), FaultError>;
+
+    /// A send that passes the vendor's checks.
+    fn example(&self) -> Example;
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// A message to one or more recipients.
+    Send,
+    /// A send that the vendor only checks.
+    DryRun,
+    /// All that is no send: token calls, unknown paths.
+    Other,
+}
+
+/// An answer with the verdicts that it gives.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) operation: Operation,
+    pub(super) status: StatusCode,
+    pub(super) headers: Vec<(&'static str, HeaderValue)>,
+    pub(super) body: Bytes,
+    pub(super) verdicts: Vec<Verdict>,
+}
+
+/// What the vendor said of some recipients of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) code: String,
+    pub(super) recipients: u64,
+    pub(super) accepted: bool,
+}
+
+/// A valid request, for command lines and tests.
+#[derive(Debug, Clone)]
+pub(super) struct Example {
+    pub(super) path: &'static str,
+    pub(super) headers: &'static [(&'static str, &'static str)],
+    pub(super) body: String,
+}
+
+impl Verdict {
+    pub(super) fn accepted(code: impl Into<String>, recipients: usize) -> Self {
+        Self { code: code.into(), recipients: recipients as u64, accepted: true }
+    }
+
+    pub(super) fn refused(code: impl Into<String>, recipients: usize) -> Self {
+        Self { code: code.into(), recipients: recipients as u64, accepted: false }
+    }
+}
+
+impl Answer {
+    /// An answer to a send.
+    pub(super) fn send(status: StatusCode, verdict: Verdict) -> Self {
+        Self { operation: Operation::Send, status, headers: Vec::new(), body: Bytes::new(), verdicts: vec![verdict] }
+    }
+
+    /// An answer to anything else.
+    pub(super) fn other(status: StatusCode) -> Self {
+        Self { operation: Operation::Other, status, headers: Vec::new(), body: Bytes::new(), verdicts: Vec::new() }
+    }
+
+    /// The page that a proxy before the vendor serves in its place: no verdict of the vendor on anyone.
+    pub(super) fn bad_gateway(recipients: u64) -> Self {
+        const PAGE: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
+            <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
+        let recipients = usize::try_from(recipients).unwrap_or(usize::MAX);
+        let mut answer = Self::send(StatusCode::BAD_GATEWAY, Verdict::refused("502", recipients));
+        answer.body = Bytes::from_static(PAGE.as_bytes());
+        answer.header("content-type", "text/html")
+    }
+
+    /// Adds a JSON body under the vendor's own content type.
+    pub(super) fn json(mut self, content_type: &str, body: &Value) -> Self {
+        self.body = body.to_string().into();
+        self.header("content-type", content_type)
+    }
+
+    /// Adds a header; a value that HTTP does not allow is left out.
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// All recipients of the call.
+    pub(super) fn recipients(&self) -> u64 {
+        self.verdicts.iter().map(|verdict| verdict.recipients).sum()
+    }
+}
+
+/// A UUID of version 4 in form, unique by its number.
+pub(super) fn uuid(number: u64) -> String {
+    format!("00000000-0000-4000-8000-{:012x}", number & 0xffff_ffff_ffff)
+}
+
+/// A refusal that some vendors cannot express: only part of the recipients.
+pub(super) fn whole(vendor: &'static str, refusal: &Refusal) -> Result<(), FaultError> {
+    match refusal.recipients {
+        None => Ok(()),
+        Some(_) => Err(FaultError::Whole { vendor }),
+    }
+}
+
+/// The code as a number, where the vendor's codes are numbers.
+pub(super) fn number(vendor: &'static str, code: &str) -> Result<i64, FaultError> {
+    code.parse().map_err(|_| FaultError::Code { vendor, code: code.to_owned() })
+}

@@ -1,0 +1,178 @@
+//! One stand-in at work: a request comes in, a fault may hit it, the answer goes out and into the books.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use thiserror::Error;
+
+use super::api::{Answer, Api, Verdict};
+use super::body;
+use super::fault::{Effect, Fault, Refusal, ResetAt};
+use super::ledger::{Entry, Ledger};
+use super::received::Received;
+use crate::http::{Body, Connection, MAX_BODY_BYTES, full};
+
+/// One vendor's stand-in.
+pub(super) struct StandIn {
+    pub(super) api: &'static dyn Api,
+    pub(super) ledger: Arc<Ledger>,
+    fault: Mutex<Option<Active>>,
+    number: AtomicU64,
+}
+
+/// A fault in force and the calls that it has seen.
+struct Active {
+    fault: Fault,
+    calls: u64,
+}
+
+/// A fault that hits the call at hand.
+struct Hit {
+    effect: Effect,
+    delay: Duration,
+}
+
+/// A request that gets no answer; the server closes the connection or the stream.
+#[derive(Debug, Error)]
+pub(super) enum NoAnswer {
+    #[error("a fault broke the exchange off")]
+    Reset,
+    #[error("the request broke off")]
+    Request(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StandIn {
+    pub(super) fn new(api: &'static dyn Api) -> Self {
+        Self { api, ledger: Arc::default(), fault: Mutex::new(None), number: AtomicU64::new(1) }
+    }
+
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.active().as_ref().map(|active| active.fault.clone())
+    }
+
+    pub(super) fn set_fault(&self, fault: Option<Fault>) {
+        *self.active() = fault.map(|fault| Active { fault, calls: 0 });
+    }
+
+    fn active(&self) -> MutexGuard<'_, Option<Active>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_hit(&self) -> Option<Hit> {
+        let mut active = self.active();
+        let active = active.as_mut()?;
+        active.calls += 1;
+        active.fault.hits(active.calls).then(|| Hit {
+            effect: active.fault.effect().clone(),
+            delay: Duration::from_millis(active.fault.delay_ms(active.calls)),
+        })
+    }
+
+    pub(super) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, NoAnswer> {
+        let (head, mut body) = request.into_parts();
+        let connection = head.extensions.get::<Connection>().cloned();
+        // A reset of the whole connection would take the other streams of HTTP/2 with it.
+        let connection = connection.filter(|_| head.version < Version::HTTP_2);
+        let send = self.api.is_send(&head);
+        let hit = if send { self.next_hit() } else { None };
+        let entry = self.ledger.open(send, hit.as_ref().map(|hit| hit.effect.kind()));
+        if let Some(Hit { effect: Effect::Reset(ResetAt::Request), delay }) = hit {
+            // The first bytes only: a reset that waits for the end would not be mid-request.
+            let _ = body.frame().await;
+            tokio::time::sleep(delay).await;
+            return Err(reset(connection.as_ref()));
+        }
+        let Some((bytes, trailers)) = collect(body).await? else {
+            let verdict = Verdict::refused("413", 1);
+            return Ok(written(entry, &Answer::send(StatusCode::PAYLOAD_TOO_LARGE, verdict)));
+        };
+        let received = Received::new(head, bytes, trailers);
+        self.respond(&received, hit, entry, connection).await
+    }
+
+    async fn respond(
+        &self,
+        received: &Received,
+        hit: Option<Hit>,
+        mut entry: Entry,
+        connection: Option<Connection>,
+    ) -> Result<Response<Body>, NoAnswer> {
+        self.ledger.keep(received.clone());
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let refusal = hit.as_ref().and_then(Hit::refusal);
+        let answer = self.api.answer(received, refusal, number);
+        entry.expect(answer.recipients());
+        let Some(hit) = hit else {
+            return Ok(written(entry, &answer));
+        };
+        tokio::time::sleep(hit.delay).await;
+        Ok(match hit.effect {
+            Effect::Delay => written(entry, &answer),
+            Effect::Error(refusal) => written(entry, &with_retry(answer, &refusal)),
+            Effect::Html => written(entry, &Answer::bad_gateway(answer.recipients())),
+            Effect::Cut => written(entry, &body::cut(answer)),
+            Effect::Gzip => written(entry, &body::gzip(answer)),
+            Effect::Trailers => body::trailers(written(entry, &answer)),
+            Effect::Endless { interval_ms } => {
+                body::endless(response(&answer), Duration::from_millis(interval_ms), entry)
+            }
+            Effect::Reset(_) => body::broken(response(&answer), connection, entry),
+            Effect::Hang => std::future::pending().await,
+        })
+    }
+}
+
+impl Hit {
+    fn refusal(&self) -> Option<&Refusal> {
+        match &self.effect {
+            Effect::Error(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+/// The whole body, or nothing if it is longer than [`MAX_BODY_BYTES`].
+async fn collect(body: Incoming) -> Result<Option<(Bytes, Option<http::HeaderMap>)>, NoAnswer> {
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(collected) => {
+            let trailers = collected.trailers().cloned();
+            Ok(Some((collected.to_bytes(), trailers)))
+        }
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Ok(None),
+        Err(error) => Err(NoAnswer::Request(error)),
+    }
+}
+
+fn reset(connection: Option<&Connection>) -> NoAnswer {
+    if let Some(connection) = connection {
+        connection.reset_on_close();
+    }
+    NoAnswer::Reset
+}
+
+fn with_retry(answer: Answer, refusal: &Refusal) -> Answer {
+    match refusal.retry_after_s {
+        Some(seconds) => answer.header("retry-after", &seconds.to_string()),
+        None => answer,
+    }
+}
+
+/// Books the answer and makes it a response.
+fn written(entry: Entry, answer: &Answer) -> Response<Body> {
+    entry.answered(answer);
+    response(answer)
+}
+
+fn response(answer: &Answer) -> Response<Body> {
+    let mut response = Response::new(full(answer.body.clone()));
+    *response.status_mut() = answer.status;
+    for (name, value) in &answer.headers {
+        response.headers_mut().insert(*name, value.clone());
+    }
+    response
+}
