@@ -8,6 +8,13 @@ pub mod wire;
 pub use fault::{Fault, Faults};
 
 use crate::plan::Plan;
+use sha2::{Digest, Sha256};
+
+/// A short name of a config's text, equal for equal texts: 16 hexadecimal digits of its SHA-256.
+pub fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Reads a config and validates it. Every fault is reported, in the order of the config's sections.
 ///

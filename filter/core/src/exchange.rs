@@ -131,9 +131,12 @@ impl Exchange {
         if end_of_stream { (state.request_over(worker, &mut effects), effects) } else { (state, effects) }
     }
 
-    /// The request ends with trailers. A held request can be read only now, since no body callback said that it was whole.
-    pub fn request_trailers(self, worker: &mut Worker, size: usize, shell: &mut dyn Shell) -> (Self, Effects) {
-        self.request_body(worker, size, true, shell)
+    /// The request ends with trailers. No body callback has said that the body was whole, so a held one is read only now.
+    pub fn request_trailers(self, worker: &mut Worker, shell: &mut dyn Shell) -> (Self, Effects) {
+        let mut effects = Effects::default();
+        let Self::Request(mut state) = self else { return (self, effects) };
+        state.trailers(worker, shell, &mut effects);
+        (Self::Request(state).request_over(worker, &mut effects), effects)
     }
 
     /// The head of the answer is in.
@@ -145,8 +148,8 @@ impl Exchange {
         shell: &mut dyn Shell,
     ) -> (Self, Effects) {
         let mut effects = Effects::default();
-        // An answer may come before the request is whole.
-        let Self::Response(mut state) = self.request_over(worker, &mut effects) else { return (Self::Ended, effects) };
+        // An answer may come before the request is whole, whose headers cannot be changed any more.
+        let Self::Response(mut state) = self.request_over(worker, &mut Effects::default()) else { return (Self::Ended, effects) };
         state.headers(worker, headers, end_of_stream, shell);
         let next = state.advance(worker, end_of_stream, shell, &mut effects);
         (next, effects)
@@ -179,7 +182,7 @@ impl Exchange {
     pub fn finish(self, worker: &mut Worker, stream: StreamId, shell: &mut dyn Shell) -> Effects {
         let mut effects = Effects::default();
         worker.holds.forget(stream);
-        if let Self::Response(state) = self.request_over(worker, &mut effects) {
+        if let Self::Response(state) = self.request_over(worker, &mut Effects::default()) {
             // What the log finds open has not been answered as it should.
             state.abort(worker, shell, &mut effects);
         }

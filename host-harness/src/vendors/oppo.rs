@@ -116,11 +116,13 @@ fn batch_results(messages: &[Value], refusal: Option<&Refusal>, number: u64) -> 
         .enumerate()
         .map(|(index, message)| {
             let target = &message["target_value"];
+            let mut item = json!({"registrationId": target, "messageId": message_id(number, index)});
+            // An accepted target has no code at all, not a code that means success.
             if index < refused {
-                json!({"registrationId": target, "errorCode": numeric(code), "errorMessage": text(code)})
-            } else {
-                json!({"registrationId": target, "messageId": message_id(number, index)})
+                item["errorCode"] = json!(numeric(code));
+                item["errorMessage"] = json!(text(code));
             }
+            item
         })
         .collect();
     let body = json!({"code": 0, "message": "Success", "data": data});
@@ -145,9 +147,10 @@ fn token(request: &Received, number: u64) -> Answer {
     Answer::other(StatusCode::OK).json(JSON, &body)
 }
 
-/// The JSON in a form field, once the caller has shown a token.
+/// The JSON in a form field, once the caller has shown a token, in the form or, as older SDKs do, in a header.
 fn read(request: &Received, field: &str) -> Result<Value, &'static str> {
-    if request.form("auth_token").is_none_or(|token| token.is_empty()) {
+    let token = request.form("auth_token").or_else(|| request.header("auth_token").map(str::to_owned));
+    if token.is_none_or(|token| token.is_empty()) {
         return Err(INVALID_AUTH_TOKEN);
     }
     let text = request.form(field).ok_or(MISSING_ARGUMENTS)?;
@@ -191,7 +194,7 @@ fn text(code: &str) -> &'static str {
         "33" => "The number of messages exceeds the daily limit",
         MISSING_ARGUMENTS => "Missing Required Arguments",
         INVALID_ARGUMENTS => "Invalid Arguments",
-        "10000" => "Invalid RegistrationId",
+        "10000" => "Invalid Registration_id",
         _ => "Failed",
     }
 }

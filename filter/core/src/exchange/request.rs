@@ -204,6 +204,14 @@ impl RequestState {
         }
     }
 
+    /// Trailers end the body, of which a held request has read nothing yet. The buffer gives no more than there is.
+    pub(super) fn trailers(&mut self, worker: &mut Worker, shell: &mut dyn Shell, effects: &mut Effects) {
+        if matches!(self.body, Body::Held) && worker.holds.is_held(self.stream) {
+            let all = worker.plan.settings.max_body_bytes;
+            self.held_body(worker, all, true, shell, effects);
+        }
+    }
+
     fn held_body(
         &mut self,
         worker: &mut Worker,

@@ -1,0 +1,213 @@
+//! The root context: config, tick, and what the streams of one worker share.
+
+use crate::host::{self, Buffer, HostError, Level};
+use crate::metrics::HostMetrics;
+use crate::shell;
+use crate::stream::Stream;
+use pointsman_core::board::{Member, SharedData};
+use pointsman_core::config;
+use pointsman_core::hold::StreamId;
+use pointsman_core::metrics::name;
+use pointsman_core::plan::Plan;
+use pointsman_core::time::Monotonic;
+use pointsman_core::trace::{InvalidSecret, Key};
+use pointsman_core::worker::{Release, Worker};
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What may wait in memory when a VM traps is what this much time has counted.
+const TICK_MS: u32 = 250;
+/// Well below the silence after which a worker counts as gone.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// Names the secret among the VM's environment variables.
+const SECRET_VARIABLE: &str = "POINTSMAN_SECRET";
+
+/// What the streams of one root context share. The host never calls into a VM twice at once, so borrows never meet; if
+/// they ever did, the step would be left out and the push would pass.
+pub(crate) struct Shared {
+    pub(crate) worker: RefCell<Worker>,
+    pub(crate) metrics: RefCell<HostMetrics>,
+    /// Whether any stream has come: the main thread's VM ticks too but serves none.
+    pub(crate) serves: Cell<bool>,
+    /// Ports that the public can reach; asking for the port costs a host call, so only if there are any.
+    pub(crate) edge_ports: Vec<u16>,
+}
+
+/// The root context of one config in one VM.
+#[derive(Default)]
+pub(crate) struct Root {
+    shared: Option<Rc<Shared>>,
+    board: Option<Member>,
+    published: Option<Monotonic>,
+}
+
+impl Context for Root {
+    fn on_done(&mut self) -> bool {
+        self.flush();
+        if let Some(board) = &mut self.board {
+            board.leave(&mut HostSharedData);
+        }
+        true
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, size: usize) -> bool {
+        let bytes = host::buffer(Buffer::PluginConfiguration, 0, size).unwrap_or_default();
+        let Ok(text) = String::from_utf8(bytes) else {
+            host::log(Level::Error, "config rejected: $: is not UTF-8");
+            return false;
+        };
+        match config::load(&text) {
+            Ok(plan) => {
+                self.apply(plan, &text);
+                true
+            }
+            Err(faults) => {
+                for fault in faults.iter() {
+                    host::log(Level::Error, &format!("config rejected: {fault}"));
+                }
+                count_config("rejected", &text);
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let now = shell::now();
+        self.flush();
+        self.release_overdue(now);
+        if self.published.is_none_or(|last| now.since(last) >= PUBLISH_EVERY) {
+            self.published = Some(now);
+            self.publish(now);
+        }
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        if let Some(shared) = &self.shared {
+            shared.serves.set(true);
+        }
+        Some(Box::new(Stream::new(context_id, self.shared.clone())))
+    }
+}
+
+impl Root {
+    fn apply(&mut self, plan: Plan, text: &str) {
+        let mut seed = [0; 32];
+        if let Err(error) = host::random(&mut seed) {
+            host::log(Level::Error, &format!("no random seed: {error}; span ids will repeat"));
+        }
+        let mut rng = Xoshiro256PlusPlus::from_seed(seed);
+        let empty = plan.is_empty();
+        let edge_ports = plan.settings.edge_ports.clone();
+        self.board = Some(Member::new(rng.next_u64()));
+        let worker = Worker::new(plan, secret(), Box::new(rng));
+        let mut metrics = HostMetrics::default();
+        // The config that passes everything stands in at every start; it is no news.
+        if !empty {
+            metrics.define_all(&worker.metrics);
+            count_config("applied", text);
+        }
+        let build = name("pointsman_build_info", &[("version", env!("CARGO_PKG_VERSION"))]);
+        let _ = metrics.set_gauge(&build, 1);
+        if let Err(error) = host::set_tick_period_ms(TICK_MS) {
+            host::log(Level::Error, &format!("no tick: {error}; nothing will be counted"));
+        }
+        self.shared = Some(Rc::new(Shared {
+            worker: RefCell::new(worker),
+            metrics: RefCell::new(metrics),
+            serves: Cell::new(false),
+            edge_ports,
+        }));
+    }
+
+    fn flush(&self) {
+        let Some(shared) = &self.shared else { return };
+        let (Ok(mut worker), Ok(mut metrics)) = (shared.worker.try_borrow_mut(), shared.metrics.try_borrow_mut())
+        else {
+            return;
+        };
+        metrics.flush(&mut worker.metrics);
+        worker.log_visits = host::logs(Level::Debug);
+    }
+
+    fn release_overdue(&self, now: Monotonic) {
+        let Some(mut worker) = self.shared.as_ref().and_then(|shared| shared.worker.try_borrow_mut().ok()) else {
+            return;
+        };
+        let could_hold = worker.holds.allowed();
+        for StreamId(stream) in worker.holds.overdue(now) {
+            worker.released(Release::Timeout);
+            if let Err(error) = host::resume_request(stream) {
+                host::log(Level::Warn, &format!("a held request could not be released: {error}"));
+            }
+        }
+        if could_hold && !worker.holds.allowed() {
+            host::log(
+                Level::Error,
+                "requests are held no more: no held request has got its body; is allow_on_headers_stop_iteration set?",
+            );
+        }
+    }
+
+    fn publish(&mut self, now: Monotonic) {
+        let (Some(shared), Some(board)) = (&self.shared, &mut self.board) else { return };
+        let sums = if shared.serves.get() {
+            let Ok(worker) = shared.worker.try_borrow() else { return };
+            board.publish(now, worker.gauges(now), &mut HostSharedData)
+        } else {
+            board.stand_by(now, &mut HostSharedData)
+        };
+        let (Some(sums), Ok(mut metrics)) = (sums, shared.metrics.try_borrow_mut()) else { return };
+        for (name, value) in sums {
+            let _ = metrics.set_gauge(&name, value);
+        }
+    }
+}
+
+/// The key of derived ids and hashes, if there is a secret.
+fn secret() -> Option<Key> {
+    let secret = host::environment(SECRET_VARIABLE).ok().filter(|secret| !secret.is_empty())?;
+    match Key::new(&secret) {
+        Ok(key) => Some(key),
+        Err(error @ InvalidSecret::TooShort { .. }) => {
+            host::log(Level::Error, &format!("{SECRET_VARIABLE} is not used: {error}"));
+            None
+        }
+    }
+}
+
+/// Counts a config once in the process, however many VMs see it.
+fn count_config(result: &str, text: &str) {
+    let key = format!("pointsman/config/{result}/{}", config::digest(text));
+    let first = match host::shared_data(&key) {
+        Err(HostError::NotFound) => host::set_shared_data(&key, b"1", 0).is_ok(),
+        _ => false,
+    };
+    // Counted at once: a rejected config's VM does not live to see a tick.
+    let metric = name("pointsman_config_total", &[("result", result)]);
+    if let (true, Ok(id)) = (first, host::define_metric(host::MetricKind::Counter, &metric)) {
+        let _ = host::increment_metric(id, 1);
+    }
+}
+
+struct HostSharedData;
+
+impl SharedData for HostSharedData {
+    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
+        host::shared_data(key).ok()
+    }
+
+    fn set(&mut self, key: &str, value: &[u8], version: u32) -> bool {
+        host::set_shared_data(key, value, version).is_ok()
+    }
+}

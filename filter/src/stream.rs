@@ -1,0 +1,121 @@
+//! One HTTP stream: each callback is one step of its exchange.
+
+use crate::host::{self, Buffer, Level, Map};
+use crate::root::Shared;
+use crate::shell::{self, HostShell};
+use pointsman_core::exchange::{Command, Effects, Exchange, Flow, RequestHead};
+use pointsman_core::headers::Headers;
+use pointsman_core::hold::StreamId;
+use pointsman_core::plan::Direction;
+use pointsman_core::worker::Worker;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use std::rc::Rc;
+
+/// The context of one stream.
+pub(crate) struct Stream {
+    id: StreamId,
+    shared: Option<Rc<Shared>>,
+    exchange: Exchange,
+}
+
+impl Stream {
+    pub(crate) fn new(context_id: u32, shared: Option<Rc<Shared>>) -> Self {
+        Self { id: StreamId(context_id), shared, exchange: Exchange::default() }
+    }
+
+    /// Takes a step and does what it decides. If the worker is not to be had, the exchange passes.
+    fn step(&mut self, take: impl FnOnce(Exchange, &mut Worker) -> (Exchange, Effects)) -> Action {
+        let Some(shared) = self.shared.as_ref() else { return Action::Continue };
+        let Ok(mut worker) = shared.worker.try_borrow_mut() else { return Action::Continue };
+        let (next, effects) = take(std::mem::take(&mut self.exchange), &mut worker);
+        self.exchange = next;
+        if let Ok(mut metrics) = shared.metrics.try_borrow_mut() {
+            metrics.record_samples(&mut worker.metrics);
+        }
+        execute(effects)
+    }
+
+    fn watched_step(&mut self, take: impl FnOnce(Exchange, &mut Worker) -> (Exchange, Effects)) -> Action {
+        if self.exchange.is_watched() { self.step(take) } else { Action::Continue }
+    }
+}
+
+fn execute(effects: Effects) -> Action {
+    for command in effects.commands {
+        let done = match &command {
+            Command::SetRequestHeader(name, value) => host::set_request_header(name, value),
+            Command::RemoveRequestHeader(name) => host::remove_request_header(name),
+            Command::LogDebug(line) => {
+                host::log(Level::Debug, line);
+                Ok(())
+            }
+        };
+        if let Err(error) = done {
+            host::log(Level::Warn, &format!("a trace header could not be written: {error}"));
+        }
+    }
+    match effects.flow {
+        Flow::Continue => Action::Continue,
+        Flow::Hold => Action::Pause,
+    }
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        let Some(shared) = self.shared.clone() else { return Action::Continue };
+        let Ok(map) = host::header_map(Map::Request) else { return Action::Continue };
+        let headers = Headers::parse(&map);
+        #[cfg(feature = "trap")]
+        if headers.get("x-test-trap").is_some() {
+            std::process::abort();
+        }
+        let direction = shell::direction();
+        let edge = direction == Some(Direction::Inbound)
+            && !shared.edge_ports.is_empty()
+            && shell::local_port().is_none_or(|port| shared.edge_ports.contains(&port));
+        let head = RequestHead { stream: self.id, direction, edge, headers, end_of_stream };
+        self.step(|_, worker| Exchange::begin(worker, &head, &mut HostShell(Buffer::RequestBody)))
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.watched_step(|exchange, worker| {
+            exchange.request_body(worker, size, end_of_stream, &mut HostShell(Buffer::RequestBody))
+        })
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.watched_step(|exchange, worker| exchange.request_trailers(worker, &mut HostShell(Buffer::RequestBody)))
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        if !self.exchange.is_watched() {
+            return Action::Continue;
+        }
+        let map = host::header_map(Map::Response).unwrap_or_default();
+        let headers = Headers::parse(&map);
+        self.step(|exchange, worker| {
+            exchange.response_headers(worker, &headers, end_of_stream, &mut HostShell(Buffer::ResponseBody))
+        })
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.watched_step(|exchange, worker| {
+            exchange.response_body(worker, size, end_of_stream, &mut HostShell(Buffer::ResponseBody))
+        })
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.watched_step(|exchange, worker| exchange.response_trailers(worker, &mut HostShell(Buffer::ResponseBody)))
+    }
+
+    fn on_log(&mut self) {
+        let stream = self.id;
+        self.watched_step(|exchange, worker| {
+            let effects = exchange.finish(worker, stream, &mut HostShell(Buffer::ResponseBody));
+            (Exchange::Ended, effects)
+        });
+    }
+}
