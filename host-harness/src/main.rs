@@ -1,2 +1,53 @@
-//! main
-fn main() {}
+//! The `pointsman` program.
+
+mod cli;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Checks, renders and applies Pointsman's rules, and shows the filter at work.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Report every fault of a config (exit 64), or what it watches (exit 0).
+    Check {
+        /// The config, such as envoy/pointsman.json.
+        file: PathBuf,
+    },
+    /// Print a config in the form in which a target takes it.
+    Render(cli::rules::Render),
+    /// Check a config and replace a target's file by rename, so that Envoy takes it up at once.
+    Apply(cli::rules::Apply),
+    /// Serve stand-ins of the vendors' APIs, with faults on demand.
+    Vendors {
+        /// The port of the first stand-in; the others follow. 0 takes free ports.
+        #[arg(long, default_value_t = 18080)]
+        port: u16,
+        /// The port of the control endpoint. 0 takes a free one.
+        #[arg(long, default_value_t = 18079)]
+        control_port: u16,
+    },
+    /// Run stand-ins, a push service, Envoy with the filter and a stream of pushes, and show what the filter sees.
+    Demo(cli::demo::Demo),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Check { file } => cli::check::run(&file),
+        Command::Render(render) => cli::rules::render(&render),
+        Command::Apply(apply) => cli::rules::apply(&apply),
+        Command::Vendors { port, control_port } => cli::demo::vendors(port, control_port),
+        Command::Demo(demo) => cli::demo::run(demo),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("pointsman: {error:#}");
+        ExitCode::FAILURE
+    })
+}

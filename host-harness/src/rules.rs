@@ -75,6 +75,17 @@ impl PluginSettings {
     }
 }
 
+/// The upper bounds of the histogram buckets of the bootstrap that ships, in milliseconds.
+///
+/// # Errors
+/// [`RulesError::Yaml`] if the file embedded at build time is broken.
+pub fn shipped_buckets_ms() -> Result<Vec<u64>, RulesError> {
+    let bootstrap: Value = serde_saphyr::from_str(include_str!("../../envoy/bootstrap.yaml"))
+        .map_err(|error| RulesError::Yaml { reason: error.to_string() })?;
+    let buckets = bootstrap.pointer("/stats_config/histogram_bucket_settings/0/buckets").and_then(Value::as_array);
+    Ok(buckets.into_iter().flatten().filter_map(Value::as_u64).collect())
+}
+
 fn listeners(bootstrap: &Value) -> impl Iterator<Item = &Value> {
     let listeners = bootstrap.pointer("/static_resources/listeners").and_then(Value::as_array);
     listeners.into_iter().flatten()

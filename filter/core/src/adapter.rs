@@ -165,6 +165,8 @@ pub struct Items {
     pub code: SourceWire,
     /// The codes of success.
     pub ok_codes: Vec<String>,
+    /// What only an accepted recipient has, such as a message id: where the vendor leaves the code out on success.
+    pub accepted: Option<SourceWire>,
 }
 
 /// A class by code and text.

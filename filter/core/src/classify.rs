@@ -4,7 +4,7 @@ use crate::adapter::{Condition, Items, Response};
 use crate::headers::Headers;
 use crate::json::{Pointers, Scan, Slot, Value};
 use crate::outcome::{Fate, OutcomeClass, Tally};
-use crate::source::{Place, Source, SourceFault};
+use crate::source::{Place, Source, SourceFault, SourceWire};
 use std::collections::HashMap;
 
 mod codes;
@@ -83,6 +83,7 @@ enum Want {
     Message,
     Condition(usize),
     ItemCode,
+    ItemAccepted,
 }
 
 /// What the response said, before it is judged.
@@ -91,7 +92,28 @@ struct Findings {
     code: Option<(usize, String)>,
     message: Option<String>,
     conditions: Vec<usize>,
-    item_codes: Vec<(u32, String)>,
+    items: Vec<Item>,
+}
+
+/// One recipient's result.
+struct Item {
+    element: u32,
+    code: Option<String>,
+    accepted: bool,
+}
+
+impl Findings {
+    /// Notes something about the result of that element. They come in order, so it is the last one or a new one.
+    fn item(&mut self, element: u32, note: impl FnOnce(&mut Item)) {
+        match self.items.last_mut() {
+            Some(item) if item.element == element => note(item),
+            _ => {
+                let mut item = Item { element, code: None, accepted: false };
+                note(&mut item);
+                self.items.push(item);
+            }
+        }
+    }
 }
 
 impl Classifier {
@@ -120,10 +142,10 @@ impl Classifier {
             this.want(Source::of_response(source), Want::Condition(index), path, &mut faults);
         }
         if let Some(items) = items {
-            if items.code.json.as_ref().is_none_or(|pointer| !pointer.split('/').any(|token| token == "*")) {
-                faults.push(("items.code".to_owned(), ResponseFault::ItemsWithoutEach));
+            this.want_item(&items.code, Want::ItemCode, "items.code", &mut faults);
+            if let Some(accepted) = &items.accepted {
+                this.want_item(accepted, Want::ItemAccepted, "items.accepted", &mut faults);
             }
-            this.want(Source::of_response(&items.code), Want::ItemCode, "items.code".to_owned(), &mut faults);
         }
         if faults.is_empty() { Ok(this) } else { Err(faults) }
     }
@@ -190,6 +212,13 @@ impl Classifier {
         }
     }
 
+    fn want_item(&mut self, wire: &SourceWire, want: Want, path: &str, faults: &mut Vec<(String, ResponseFault)>) {
+        if wire.json.as_ref().is_none_or(|pointer| !pointer.split('/').any(|token| token == "*")) {
+            faults.push((path.to_owned(), ResponseFault::ItemsWithoutEach));
+        }
+        self.want(Source::of_response(wire), want, path.to_owned(), faults);
+    }
+
     fn want(
         &mut self,
         source: Result<Source, SourceFault>,
@@ -224,6 +253,11 @@ impl Classifier {
         self.header_wants.iter().map(|(name, _)| &**name)
     }
 
+    /// Whether a success says so in its body.
+    fn body_proves_success(&self) -> bool {
+        !self.ok_codes.is_empty() || !self.conditions.is_empty() || !self.item_ok_codes.is_empty()
+    }
+
     /// Judges an answer to a call with `recipients` recipients.
     pub fn classify(&self, status: u16, headers: &Headers<'_>, body: Body<'_>, recipients: u32) -> Verdict {
         self.judge(status, headers, body, recipients).0
@@ -237,7 +271,7 @@ impl Classifier {
 
     fn verdict(&self, status: u16, findings: &Findings, readable: bool, recipients: u32) -> Verdict {
         let code = findings.code.as_ref().map(|(_, code)| code.as_str());
-        let success = self.is_success(status, code, findings) && (readable || !self.needs_body());
+        let success = self.is_success(status, code, findings) && readable;
         let tally = if success && !self.item_ok_codes.is_empty() {
             self.judge_items(findings, recipients)
         } else {
@@ -258,9 +292,10 @@ impl Classifier {
         let (bytes, bounded) = match body {
             Body::Whole(bytes) => (bytes, false),
             Body::Beginning(bytes) => (bytes, true),
-            Body::Opaque => return (findings, false),
+            Body::Opaque => return (findings, !self.needs_body()),
         };
-        if !self.needs_body() {
+        // Where a success has no body, as APNs', there is nothing to read; a page of HTML in its place is no success.
+        if !self.needs_body() || (bytes.is_empty() && !self.body_proves_success()) {
             return (findings, true);
         }
         let scan = self.pointers.scan(bytes, &mut |slot, element, value: Value<'_>| {
@@ -290,7 +325,12 @@ impl Classifier {
                     findings.conditions.push(index);
                 }
             }
-            Want::ItemCode => findings.item_codes.push((element, text.to_owned())),
+            Want::ItemCode => {
+                if present {
+                    findings.item(element, |item| item.code = Some(text.to_owned()));
+                }
+            }
+            Want::ItemAccepted => findings.item(element, |item| item.accepted |= present),
         }
     }
 
@@ -305,9 +345,13 @@ impl Classifier {
 
     fn judge_items(&self, findings: &Findings, recipients: u32) -> Tally {
         let mut tally = Tally::default();
-        for (_, code) in &findings.item_codes {
-            let ok = self.item_ok_codes.iter().any(|ok| **ok == **code);
-            let class = if ok { OutcomeClass::Ok } else { self.class_of_code(code).unwrap_or(OutcomeClass::Unknown) };
+        for item in &findings.items {
+            let class = match &item.code {
+                Some(code) if self.item_ok_codes.iter().any(|ok| **ok == **code) => OutcomeClass::Ok,
+                Some(code) => self.class_of_code(code).unwrap_or(OutcomeClass::Unknown),
+                None if item.accepted => OutcomeClass::Ok,
+                None => OutcomeClass::Unknown,
+            };
             tally.add(class, 1);
         }
         // Recipients of whom the answer does not speak were not said to be accepted.
@@ -356,13 +400,13 @@ impl Classifier {
     }
 
     fn count_codes(&self, status: u16, code: Option<&str>, findings: &Findings, recipients: u32) -> Vec<(CodeId, u32)> {
-        if findings.item_codes.is_empty() {
-            let id = code.map_or_else(|| self.book.of_status(status), |code| self.book.of_code(code));
-            return vec![(id, recipients)];
+        let of_call = || code.map_or_else(|| self.book.of_status(status), |code| self.book.of_code(code));
+        if findings.items.is_empty() {
+            return vec![(of_call(), recipients)];
         }
         let mut counts: Vec<(CodeId, u32)> = Vec::new();
-        for (_, code) in &findings.item_codes {
-            let id = self.book.of_code(code);
+        for item in &findings.items {
+            let id = item.code.as_ref().map_or_else(of_call, |code| self.book.of_code(code));
             match counts.iter_mut().find(|(known, _)| *known == id) {
                 Some((_, count)) => *count = count.saturating_add(1),
                 None => counts.push((id, 1)),

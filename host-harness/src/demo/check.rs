@@ -35,11 +35,17 @@ pub(super) fn compare(rows: &[Row], vendors: &Vendors, pushes: u64) -> Result<Ve
     let mut differences = compare_service(service, pushes);
     for channel in Vendors::names() {
         let counts = vendors.counts(channel)?;
-        let row = rows.iter().find(|row| row.channel == channel);
+        let node = send_node(channel);
+        let row = rows.iter().find(|row| row.node == node);
         let accepted_code = vendors.accepted_code(channel)?;
         differences.extend(compare_vendor(channel, row, &counts, accepted_code));
     }
     Ok(differences)
+}
+
+/// The node of a channel's sends; its token calls and uploads are nodes of their own.
+fn send_node(channel: &str) -> String {
+    format!("{}_PUSH", channel.to_uppercase().replace('-', "_"))
 }
 
 fn compare_service(row: Option<&Row>, pushes: u64) -> Vec<Difference> {
@@ -94,7 +100,7 @@ fn refusals(filter: &BTreeMap<String, u64>, counts: &Counts, accepted_code: &str
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Row, compare_service, compare_vendor};
+    use super::{Row, compare_service, compare_vendor, send_node};
     use crate::vendors::Counts;
 
     fn map(codes: &[(&str, u64)]) -> BTreeMap<String, u64> {
@@ -132,6 +138,11 @@ mod tests {
     fn differences(row: Option<&Row>) -> Vec<String> {
         let differences = compare_vendor("oppo", row, &counts(), "0");
         differences.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_channels_sends_are_the_node_of_its_name() {
+        assert_eq!(send_node("sms-tencent"), "SMS_TENCENT_PUSH");
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub struct Row {
     pub codes: BTreeMap<String, u64>,
 }
 
-/// One row per node of the scrape: nodes that are no channel first, then by name.
+/// One row per node of the scrape: nodes that are no channel first, then by name. Nodes that nothing has visited yet,
+/// such as those of token calls that nobody makes, are left out.
 pub fn rows(scrape: &Scrape) -> Vec<Row> {
     let mut nodes = BTreeSet::new();
     for metric in [MESSAGES, CALLS, IN_FLIGHT] {
@@ -54,8 +55,8 @@ pub fn rows(scrape: &Scrape) -> Vec<Row> {
             }
         }
     }
-    let nodes = nodes.into_iter();
-    nodes.map(|(_, node, channel)| row(scrape, node, channel)).collect()
+    let rows = nodes.into_iter().map(|(_, node, channel)| row(scrape, node, channel));
+    rows.filter(|row| row.messages + row.calls + row.in_flight > 0).collect()
 }
 
 fn row(scrape: &Scrape, node: String, channel: String) -> Row {

@@ -30,7 +30,7 @@ pub enum Effect {
     Hang,
     /// The connection breaks (HTTP/1.1: TCP reset; HTTP/2: reset of the stream, other streams live on).
     Reset(ResetAt),
-    /// The first half of the ordinary answer's body, well framed.
+    /// The first half of the ordinary answer's body, well framed. It counts by what the vendor meant to say.
     Cut,
     /// Status 502 with the HTML page of a proxy.
     Html,

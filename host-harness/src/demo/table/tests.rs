@@ -17,7 +17,8 @@ pointsman_node_on_time_total{node="OPPO_PUSH",channel="oppo",met="true"} 119
 pointsman_node_on_time_total{node="OPPO_PUSH",channel="oppo",met="false"} 1
 pointsman_node_in_flight{node="OPPO_PUSH",channel="oppo",business="order"} 2
 pointsman_node_in_flight{node="OPPO_PUSH",channel="oppo",business="promo"} 1
-pointsman_node_in_flight{node="FCM_PUSH",channel="fcm",business="promo"} 0
+pointsman_node_in_flight{node="FCM_PUSH",channel="fcm",business="promo"} 4
+pointsman_node_in_flight{node="FCM_TOKEN",channel="fcm",business="none"} 0
 pointsman_node_blocked{node="OPPO_PUSH",channel="oppo",business="order",age="1s"} 1
 pointsman_node_duration_milliseconds_bucket{node="OPPO_PUSH",channel="oppo",le="50"} 60
 pointsman_node_duration_milliseconds_bucket{node="OPPO_PUSH",channel="oppo",le="100"} 119
@@ -45,7 +46,7 @@ fn the_table_has_the_services_node_first_and_ok_before_failures() {
     let expected = "\
 NODE       CHANNEL  MESSAGES       P50       P99  ON TIME  IN FLIGHT  BLOCKED  OUTCOMES
 PUSH       none          150         -         -        -          0        0  ok 150
-FCM_PUSH   fcm             0         -         -        -          0        0
+FCM_PUSH   fcm             0         -         -        -          4        0
 OPPO_PUSH  oppo          200     50 ms    100 ms   99.2 %          3        1  ok 100, quota_app 99, invalid_token 1
 ";
     assert_eq!(render(&read()), expected);

@@ -1,0 +1,5 @@
+//! One module per group of subcommands.
+
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod rules;

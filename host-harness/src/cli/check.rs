@@ -1,0 +1,66 @@
+//! `pointsman check`.
+
+use anyhow::Context as _;
+use pointsman_core::config;
+use pointsman_core::plan::Plan;
+use pointsman_core::time::{as_millis, format_duration};
+use pointsman_host::rules;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// `EX_USAGE` of sysexits: the input is at fault, not the program.
+pub(crate) const FAULTY: u8 = 64;
+
+pub(crate) fn run(file: &Path) -> anyhow::Result<ExitCode> {
+    let text = read(file)?;
+    match config::load(&text) {
+        Ok(plan) => {
+            print!("{}", summary(&plan)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(faults) => {
+            eprintln!("{}: {}", file.display(), count(faults.iter().count(), "fault"));
+            eprintln!("{faults}");
+            Ok(ExitCode::from(FAULTY))
+        }
+    }
+}
+
+pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn summary(plan: &Plan) -> anyhow::Result<String> {
+    if plan.is_empty() {
+        return Ok("no rules: every push passes unseen\n".to_owned());
+    }
+    let mut text = format!("{:<24} {:<16} {:>9}\n", "NODE", "CHANNEL", "ON TIME");
+    for (_, node) in plan.nodes() {
+        text += &format!("{:<24} {:<16} {:>9}\n", node.name, node.channel, format_duration(node.objective.limit));
+    }
+    let (series, _) = pointsman_core::metrics::bound(plan);
+    let channels = plan.nodes().filter(|(_, node)| node.is_channel() && node.counts_messages).count();
+    text += &format!(
+        "ok: {}, {}, at most {} of {} metric series\n",
+        count(plan.nodes().count(), "node"),
+        count(channels, "channel"),
+        series,
+        pointsman_core::metrics::MAX_SERIES
+    );
+    let buckets = rules::shipped_buckets_ms()?;
+    for (_, node) in plan.nodes() {
+        let limit_ms = as_millis(node.objective.limit);
+        if !buckets.contains(&limit_ms) {
+            text += &format!(
+                "note: the objective of {} is no bucket of envoy/bootstrap.yaml: add {limit_ms} to histogram_bucket_settings \
+                 to see it in quantiles; on-time counts are exact without\n",
+                node.name
+            );
+        }
+    }
+    Ok(text)
+}
+
+fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
