@@ -55,11 +55,10 @@ pub(crate) enum MetricKind {
     Histogram = 2,
 }
 
-/// Log levels, and what Envoy calls them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The log levels in use.
+#[derive(Clone, Copy)]
 pub(crate) enum Level {
     Debug = 1,
-    Info = 2,
     Warn = 3,
     Error = 4,
 }

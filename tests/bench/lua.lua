@@ -21,13 +21,13 @@ function envoy_on_request(handle)
     or headers:get("content-type") ~= "application/x-www-form-urlencoded" or headers:get("traceparent") then
     return
   end
-  local _, before = nil, nil
   local bytes = all_of(handle:body())
-  _, before = bytes:find("app_message_id%22%3A%22", 1, true)
+  local _, before = bytes:find("app_message_id%22%3A%22", 1, true)
   local after = before and bytes:find("%22", before, true)
   if after then
     local id = bytes:sub(before + 1, after - 1)
-    headers:replace("traceparent", "00-" .. trace_id(id) .. "-" .. span_id() .. "-01")
+    -- What was fetched before the filter has waited for the body is no longer valid.
+    handle:headers():replace("traceparent", "00-" .. trace_id(id) .. "-" .. span_id() .. "-01")
   end
 end
 

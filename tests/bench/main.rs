@@ -14,6 +14,7 @@ mod trace;
 mod upstream;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
@@ -57,13 +58,22 @@ struct Args {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let args = Args::parse();
+async fn main() -> ExitCode {
+    match run_until_stopped(&Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_until_stopped(args: &Args) -> Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     // Leaving by error, and not by the signal itself, is what stops the sidecars.
     tokio::select! {
-        done = run(&args) => done,
+        done = run(args) => done,
         _ = terminated.recv() => bail!("terminated"),
         _ = interrupted.recv() => bail!("interrupted"),
     }
@@ -100,7 +110,7 @@ async fn measure(args: &Args, lab: &Lab, settings: &Settings) -> Result<Report> 
         if args.verbose {
             println!("round {number}: {round}");
         }
-        report.add(&round)?;
+        report.add(round)?;
         order.rotate_left(1);
     }
     Ok(report)
