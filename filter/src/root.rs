@@ -22,8 +22,8 @@ use std::time::Duration;
 
 /// What may wait in memory when a VM traps is what this much time has counted.
 const TICK_MS: u32 = 250;
-/// Well below the silence after which a worker counts as gone.
-const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// What a trap leaves in the gauges is gone one such interval after the silence that tells of it.
+const PUBLISH_EVERY: Duration = Duration::from_millis(500);
 /// Names the secret among the VM's environment variables.
 const SECRET_VARIABLE: &str = "POINTSMAN_SECRET";
 

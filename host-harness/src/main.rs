@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 /// Checks, renders and applies Pointsman's rules, and shows the filter at work.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "pointsman", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

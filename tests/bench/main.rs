@@ -4,6 +4,7 @@
 //! variants at once on one CPU and compares them with each other; only ratios mean anything from one run to the next.
 
 mod cpu;
+mod lab;
 mod load;
 mod push;
 mod report;
@@ -21,9 +22,9 @@ use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
+use lab::{Lab, Variant};
 use report::Report;
 use round::Settings;
-use sidecar::{Lab, Variant};
 
 /// Fewer rounds say too little to fail a build on.
 const MIN_CHECKED_ROUNDS: usize = 9;
@@ -89,11 +90,8 @@ async fn run(args: &Args) -> Result<()> {
     // All that is started from here on inherits this, the upstream among them; the sidecars are moved later.
     cpu::pin(std::process::id(), cpus.rest)?;
     let lab = Lab::new(args.ab.clone()).await?;
-    let settings = Settings {
-        cpu: cpus.sidecars,
-        connections: args.connections,
-        length: Duration::from_secs(args.seconds),
-    };
+    let settings =
+        Settings { cpu: cpus.sidecars, connections: args.connections, length: Duration::from_secs(args.seconds) };
     let report = measure(args, &lab, &settings).await?;
     println!("{report}");
     if let Some(path) = &args.write {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::lab::Variant;
 use crate::round::{Round, Settings};
-use crate::sidecar::Variant;
 use crate::spread::Spread;
 
 /// The targets: what Pointsman may add, as a multiple of what another variant adds.
@@ -146,7 +146,8 @@ mod tests {
         let report = report(&[[40, 50, 60, 60], [50, 58, 66, 66], [40, 45, 60, 60]]);
         assert_eq!(report.ratio(Variant::Pointsman, Variant::Noop).map(|ratio| ratio.median), Some(2.0));
         assert_eq!(report.ratio(Variant::Pointsman, Variant::Lua).map(|ratio| ratio.median), Some(1.0));
-        assert!(report.to_string().contains("| Pointsman | 60.00 (60.00..66.00) | 20.00 (16.00..20.00) | 2.00 (2.00..4.00) |"));
+        let row = "| Pointsman | 60.00 (60.00..66.00) | 20.00 (16.00..20.00) | 2.00 (2.00..4.00) |";
+        assert!(report.to_string().contains(row), "{report}");
     }
 
     #[test]

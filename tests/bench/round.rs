@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::cpu;
+use crate::lab::{Lab, Variant};
 use crate::load::{self, Load};
-use crate::sidecar::{Lab, Sidecar, Variant};
+use crate::sidecar::Sidecar;
 
 /// Load that is not measured: connections are made and caches filled.
 const WARM_UP: Duration = Duration::from_secs(1);

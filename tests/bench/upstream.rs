@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use pointsman_host::envoy::{Envoy, Filter, Options};
 use serde_json::{Value, json};
 
+use crate::lab::http_connection_manager;
 use crate::push::{ANSWER, PROBE_HEADER, SEEN_HEADER};
-use crate::sidecar::http_connection_manager;
 
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const BUFFER: &str = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer";
@@ -22,7 +22,8 @@ pub(crate) async fn start(mut options: Options) -> Result<Envoy> {
 }
 
 fn answer_at_once(manager: &mut Value) {
-    manager["route_config"]["virtual_hosts"] = json!([{ "name": "vendor", "domains": ["*"], "routes": [probe(), push()] }]);
+    let vendor = json!({ "name": "vendor", "domains": ["*"], "routes": [probe(), push()] });
+    manager["route_config"]["virtual_hosts"] = json!([vendor]);
     manager["http_filters"] = json!([
         // Without it an answer that overtakes the request's body costs the connection.
         { "name": "buffer", "typed_config": { "@type": BUFFER, "max_request_bytes": 65536 } },

@@ -1,7 +1,17 @@
 //! What the end-to-end tests share: a bed of stand-in vendors, a stand-in service and a real Envoy between them.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
+pub mod bodies;
+pub mod context;
+pub mod counts;
+pub mod load;
+pub mod pair;
+pub mod pushes;
+pub mod recorder;
+pub mod wire;
+
 use bytes::Bytes;
+use counts::Counts;
 use http::Request;
 use pointsman_host::envoy::{Edit, Envoy, Filter, Options, Protocol, Rules, Upstream, binary_from_env};
 use pointsman_host::http::{Response, Version, full, send, serve};
@@ -33,6 +43,7 @@ pub struct Setup {
     secret: Option<String>,
     log_level: Option<String>,
     edit: Option<Edit>,
+    upstreams: Vec<(String, Upstream)>,
 }
 
 /// A real Envoy with the filter, between stand-ins.
@@ -55,7 +66,14 @@ impl Setup {
             secret: Some(SECRET.to_owned()),
             log_level: None,
             edit: None,
+            upstreams: Vec::new(),
         }
+    }
+
+    /// With a cluster that leads elsewhere than to its stand-in.
+    pub fn upstream(mut self, cluster: &str, addr: SocketAddr, protocol: Protocol) -> Self {
+        self.upstreams.push((cluster.to_owned(), Upstream { addr, protocol }));
+        self
     }
 
     /// Whatever stands in the rules file.
@@ -110,13 +128,22 @@ impl Setup {
         options.concurrency = self.workers;
         options.secret = self.secret;
         options.log_level = self.log_level;
-        options.edit = self.edit;
+        options.edit = Some(Box::new(move |bootstrap| {
+            // Envoy shows what a histogram has counted only after a flush, and no test should wait a second for that.
+            bootstrap["stats_flush_interval"] = "0.1s".into();
+            if let Some(edit) = self.edit {
+                edit(bootstrap);
+            }
+        }));
         options = options.upstream("service", service.addr);
         for vendor in Vendors::names() {
             let addr = vendors.addr(vendor).expect("every stand-in has an address");
             let protocol = if matches!(vendor, "apns" | "fcm") { Protocol::Http2 } else { Protocol::Http1 };
             let cluster = if vendor == "lc" { "gateway" } else { vendor };
             options = options.upstream(cluster, Upstream { addr, protocol });
+        }
+        for (cluster, upstream) in self.upstreams {
+            options = options.upstream(&cluster, upstream);
         }
         Bed { envoy: Envoy::start(options).await.expect("Envoy starts"), vendors, service }
     }
@@ -136,6 +163,44 @@ impl Bed {
     /// The last request that the stand-in of `vendor` has received.
     pub fn last_at(&self, vendor: &str) -> Received {
         self.vendors.requests(vendor).expect("a known vendor").pop().expect("the vendor has received a request")
+    }
+
+    /// Puts other rules in force and returns when every worker has them.
+    pub async fn apply(&self, rules: &str) {
+        let reloads = "envoy_extension_config_discovery_http_filter_pointsman_config_reload";
+        let before = self.scrape().await.sum(reloads, &[]);
+        self.envoy.apply(rules).expect("the rules file is replaced");
+        self.until("the rules to be in force", |scrape| {
+            let seen = scrape.sum(reloads, &[]);
+            if seen > before { Ok(()) } else { Err(format!("{seen} reloads, as before")) }
+        })
+        .await;
+    }
+
+    /// Waits until the filter has counted exactly this since its start: these series, and no other.
+    pub async fn expect_counts(&self, expected: &Counts) {
+        self.expect_counts_since(&Counts::default(), expected).await;
+    }
+
+    /// Waits until the filter has counted exactly this since `earlier`.
+    pub async fn expect_counts_since(&self, earlier: &Counts, expected: &Counts) {
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(wrong) = self.counts().await.since(earlier).compare(expected) {
+            assert!(Instant::now() < deadline, "waited for exact counts, last saw {wrong}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until that many visits of a node are in flight.
+    pub async fn expect_in_flight(&self, node: counts::Node, expected: u32) {
+        self.expect("pointsman_node_in_flight", &[("node", node.0), ("channel", node.1)], f64::from(expected)).await;
+    }
+
+    /// What the filter has counted and handed to Envoy so far.
+    pub async fn counts(&self) -> Counts {
+        let request = Request::get("/stats/prometheus").body(Bytes::new()).expect("a valid request");
+        let stats = send(self.envoy.scrape_addr(), Version::Http1, request).await.expect("Envoy is scraped");
+        Counts::parse(&stats.text())
     }
 
     /// What Envoy exports now.

@@ -5,7 +5,8 @@
 use crate::outcome::OutcomeClass;
 use crate::source::SourceWire;
 use crate::trace::{CountryCode, Recipient};
-use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
 mod embedded {
@@ -112,7 +113,7 @@ pub struct Operation {
 
 /// A source that says one of `equals`, or anything at all if that is empty.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a condition: an object with its `source`")]
 pub struct Condition {
     /// Where to look.
     pub source: SourceWire,
@@ -124,7 +125,7 @@ pub struct Condition {
 /// How an answer is judged: a success has a status in `ok_status`, a code in `ok_codes` (or no code, if that is empty)
 /// and all of `ok_when`. The answer to an operation that is no send may also do without a code.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object that says how answers are judged")]
 pub struct Response {
     /// Statuses of success, such as `"200"` or `"2xx"`; default `["2xx"]`.
     #[serde(default)]
@@ -142,7 +143,7 @@ pub struct Response {
     #[serde(default)]
     pub message: Vec<SourceWire>,
     /// The codes of each class. A code that ends in `*` stands for all that start so; the longest match counts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "codes_by_class")]
     pub class: BTreeMap<OutcomeClass, Vec<String>>,
     /// Classes by code and text, before those by code alone.
     #[serde(default)]
@@ -157,9 +158,16 @@ pub struct Response {
     pub items: Option<Items>,
 }
 
+/// Reads the classes as text first: the path of a fault behind a key that is an enum could not be told.
+fn codes_by_class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<OutcomeClass, Vec<String>>, D::Error> {
+    let by_name: BTreeMap<String, Vec<String>> = BTreeMap::deserialize(deserializer)?;
+    let class = |name: String| OutcomeClass::deserialize(name.into_deserializer());
+    by_name.into_iter().map(|(name, codes)| Ok((class(name)?, codes))).collect()
+}
+
 /// Results per recipient inside one answer.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `code` and `ok_codes`")]
 pub struct Items {
     /// Where each recipient's code stands: a JSON pointer with `*`.
     pub code: SourceWire,
@@ -171,7 +179,7 @@ pub struct Items {
 
 /// A class by code and text.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a pattern: an object with `code`, `message_contains` and `class`")]
 pub struct Pattern {
     /// The code.
     pub code: String,

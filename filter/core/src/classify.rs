@@ -272,23 +272,33 @@ impl Classifier {
     fn verdict(&self, status: u16, findings: &Findings, readable: bool, recipients: u32) -> Verdict {
         let code = findings.code.as_ref().map(|(_, code)| code.as_str());
         let success = self.is_success(status, code, findings) && readable;
-        let tally = if success && !self.item_ok_codes.is_empty() {
+        let by_item = success && !self.item_ok_codes.is_empty();
+        let tally = if by_item {
             self.judge_items(findings, recipients)
         } else {
             Tally::uniform(if success { OutcomeClass::Ok } else { self.refusal(status, code, findings) }, recipients)
         };
         let call = tally.call().unwrap_or(OutcomeClass::Unknown);
         let fate = self.fate(status, code, call);
-        Verdict { call, codes: self.count_codes(status, code, findings, recipients), tally, fate }
+        // A call that is refused as a whole speaks with one code, whatever stands in the results.
+        let items = if by_item { findings.items.as_slice() } else { &[] };
+        Verdict { call, codes: self.count_codes(status, code, items, recipients), tally, fate }
     }
 
     fn read(&self, headers: &Headers<'_>, body: Body<'_>) -> (Findings, bool) {
-        let mut findings = Findings::default();
+        let (findings, readable) = self.read_body(body);
+        // What stands in half a body is not believed, not even a refusal.
+        let mut findings = if readable { findings } else { Findings::default() };
         for (name, want) in &self.header_wants {
             if let Some(value) = headers.get_str(name) {
                 self.note(*want, 0, value, true, &mut findings);
             }
         }
+        (findings, readable)
+    }
+
+    fn read_body(&self, body: Body<'_>) -> (Findings, bool) {
+        let mut findings = Findings::default();
         let (bytes, bounded) = match body {
             Body::Whole(bytes) => (bytes, false),
             Body::Beginning(bytes) => (bytes, true),
@@ -399,13 +409,13 @@ impl Classifier {
         }
     }
 
-    fn count_codes(&self, status: u16, code: Option<&str>, findings: &Findings, recipients: u32) -> Vec<(CodeId, u32)> {
+    fn count_codes(&self, status: u16, code: Option<&str>, items: &[Item], recipients: u32) -> Vec<(CodeId, u32)> {
         let of_call = || code.map_or_else(|| self.book.of_status(status), |code| self.book.of_code(code));
-        if findings.items.is_empty() {
+        if items.is_empty() {
             return vec![(of_call(), recipients)];
         }
         let mut counts: Vec<(CodeId, u32)> = Vec::new();
-        for item in &findings.items {
+        for item in items {
             let id = item.code.as_ref().map_or_else(of_call, |code| self.book.of_code(code));
             match counts.iter_mut().find(|(known, _)| *known == id) {
                 Some((_, count)) => *count = count.saturating_add(1),

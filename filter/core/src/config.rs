@@ -25,3 +25,6 @@ pub fn load(text: &str) -> Result<Plan, Faults> {
     let plan = validate::validate(&wire, &mut faults);
     if faults.is_empty() { Ok(plan) } else { Err(faults) }
 }
+
+#[cfg(test)]
+mod tests;

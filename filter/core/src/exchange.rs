@@ -113,7 +113,7 @@ impl Exchange {
             return (Self::Passing, effects);
         };
         let state = Self::Request(Box::new(state));
-        if head.end_of_stream { (state.request_over(worker, &mut effects), effects) } else { (state, effects) }
+        if head.end_of_stream { (state.request_over(worker), effects) } else { (state, effects) }
     }
 
     /// More of the request's body is in: `size` bytes are at hand.
@@ -128,7 +128,7 @@ impl Exchange {
         let Self::Request(mut state) = self else { return (self, effects) };
         state.body(worker, size, end_of_stream, shell, &mut effects);
         let state = Self::Request(state);
-        if end_of_stream { (state.request_over(worker, &mut effects), effects) } else { (state, effects) }
+        if end_of_stream { (state.request_over(worker), effects) } else { (state, effects) }
     }
 
     /// The request ends with trailers. No body callback has said that the body was whole, so a held one is read only now.
@@ -136,7 +136,7 @@ impl Exchange {
         let mut effects = Effects::default();
         let Self::Request(mut state) = self else { return (self, effects) };
         state.trailers(worker, shell, &mut effects);
-        (Self::Request(state).request_over(worker, &mut effects), effects)
+        (Self::Request(state).request_over(worker), effects)
     }
 
     /// The head of the answer is in.
@@ -148,8 +148,8 @@ impl Exchange {
         shell: &mut dyn Shell,
     ) -> (Self, Effects) {
         let mut effects = Effects::default();
-        // An answer may come before the request is whole, whose headers cannot be changed any more.
-        let Self::Response(mut state) = self.request_over(worker, &mut Effects::default()) else { return (Self::Ended, effects) };
+        // An answer may come before the request is whole.
+        let Self::Response(mut state) = self.request_over(worker) else { return (Self::Ended, effects) };
         state.headers(worker, headers, end_of_stream, shell);
         let next = state.advance(worker, end_of_stream, shell, &mut effects);
         (next, effects)
@@ -165,7 +165,7 @@ impl Exchange {
     ) -> (Self, Effects) {
         let mut effects = Effects::default();
         let Self::Response(mut state) = self else { return (self, effects) };
-        state.body(worker, size, shell);
+        state.body(worker, size, end_of_stream, shell);
         let next = state.advance(worker, end_of_stream, shell, &mut effects);
         (next, effects)
     }
@@ -182,7 +182,7 @@ impl Exchange {
     pub fn finish(self, worker: &mut Worker, stream: StreamId, shell: &mut dyn Shell) -> Effects {
         let mut effects = Effects::default();
         worker.holds.forget(stream);
-        if let Self::Response(state) = self.request_over(worker, &mut Effects::default()) {
+        if let Self::Response(state) = self.request_over(worker) {
             // What the log finds open has not been answered as it should.
             state.abort(worker, shell, &mut effects);
         }
@@ -195,9 +195,9 @@ impl Exchange {
     }
 
     /// Nothing more of the request will be read.
-    fn request_over(self, worker: &mut Worker, effects: &mut Effects) -> Self {
+    fn request_over(self, worker: &mut Worker) -> Self {
         match self {
-            Self::Request(state) => match state.finish(worker, effects) {
+            Self::Request(state) => match state.finish(worker) {
                 Some(visit) => Self::Response(Box::new(ResponseState::new(visit))),
                 None => {
                     worker.bypass(Bypass::NoNode);

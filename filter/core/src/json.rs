@@ -163,6 +163,10 @@ impl Pointers {
             _ => match node.slot {
                 Some(slot) => {
                     let value = cursor.scalar()?;
+                    // Half a number is another number; only one that is the whole document ends with the text.
+                    if depth > 0 && matches!(value, Value::Number(_)) && cursor.is_at_end() {
+                        return Err(Fault::Cut);
+                    }
                     found(slot, element, value);
                     Ok(())
                 }

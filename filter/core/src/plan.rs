@@ -248,3 +248,6 @@ pub fn host_of(authority: &str) -> String {
     };
     without_port.to_ascii_lowercase()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// A source as it is written: exactly one place, or `form` and `json` together for JSON inside a form field.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a source: an object such as {\"header\": \"x-message-id\"}")]
 pub struct SourceWire {
     /// Name of a header; case does not matter.
     pub header: Option<String>,

@@ -40,7 +40,7 @@ impl Transport {
         {
             return Self::Failed(OutcomeClass::VendorUnavailable, Fate::NotSent);
         }
-        if details.contains("timeout") || starts(&["max_duration"]) {
+        if details.contains("timeout") || details.contains("max_stream_duration") || starts(&["max_duration"]) {
             return Self::Failed(OutcomeClass::Timeout, Fate::Unsure);
         }
         if starts(&["upstream_", "early_upstream_reset"]) || details.contains("reset") {
@@ -81,6 +81,7 @@ mod tests {
             ("upstream_per_try_timeout", late),
             ("stream_idle_timeout", late),
             ("max_duration_timeout", late),
+            ("upstream_max_stream_duration_reached", late),
             ("downstream_remote_disconnect", ClientGone),
             ("downstream_local_disconnect", ClientGone),
             ("http2.remote_reset", ClientGone),

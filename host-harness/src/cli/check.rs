@@ -1,28 +1,39 @@
 //! `pointsman check`.
 
 use anyhow::Context as _;
-use pointsman_core::config;
+use pointsman_core::config::{self, Faults};
 use pointsman_core::plan::Plan;
 use pointsman_core::time::{as_millis, format_duration};
 use pointsman_host::rules;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 /// `EX_USAGE` of sysexits: the input is at fault, not the program.
-pub(crate) const FAULTY: u8 = 64;
+const FAULTY: u8 = 64;
 
 pub(crate) fn run(file: &Path) -> anyhow::Result<ExitCode> {
     let text = read(file)?;
     match config::load(&text) {
         Ok(plan) => {
-            print!("{}", summary(&plan)?);
+            print(&summary(&plan)?)?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(faults) => {
-            eprintln!("{}: {}", file.display(), count(faults.iter().count(), "fault"));
-            eprintln!("{faults}");
-            Ok(ExitCode::from(FAULTY))
-        }
+        Err(faults) => Ok(refuse(file, &faults, "")),
+    }
+}
+
+/// Reports every fault, and behind their number what follows from them.
+pub(crate) fn refuse(file: &Path, faults: &Faults, consequence: &str) -> ExitCode {
+    eprintln!("{}: {}{consequence}\n{faults}", file.display(), count(faults.iter().count(), "fault"));
+    ExitCode::from(FAULTY)
+}
+
+/// Unlike the macro of this name, no panic if the reader has left: `render | head` is no fault of the program.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write the output"),
+        _ => Ok(()),
     }
 }
 

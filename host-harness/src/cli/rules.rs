@@ -1,8 +1,8 @@
 //! `pointsman render` and `pointsman apply`.
 
-use super::check::{FAULTY, read};
+use super::check::{print, read, refuse};
 use clap::{Args, ValueEnum};
-use pointsman_core::config;
+use pointsman_core::config::{self, Faults};
 use pointsman_host::rules::{self, PluginSettings};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ pub(crate) enum Target {
 
 #[derive(Args)]
 pub(crate) struct Render {
-    /// The form to print.
+    /// Who is to read it.
     #[arg(long)]
     target: Target,
     /// The config, such as envoy/pointsman.json.
@@ -35,34 +35,39 @@ pub(crate) struct Apply {
 }
 
 pub(crate) fn render(arguments: &Render) -> anyhow::Result<ExitCode> {
-    Ok(match rendered(arguments)? {
-        Some(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        None => ExitCode::from(FAULTY),
-    })
-}
-
-pub(crate) fn apply(arguments: &Apply) -> anyhow::Result<ExitCode> {
-    let Some(text) = rendered(&arguments.render)? else { return Ok(ExitCode::from(FAULTY)) };
-    rules::replace(&arguments.destination, &text)?;
-    println!("applied {} to {}", arguments.render.file.display(), arguments.destination.display());
+    let text = match rendered(arguments)? {
+        Ok(text) => text,
+        Err(faults) => return Ok(refuse(&arguments.file, &faults, ", not rendered")),
+    };
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The rendered config; nothing if it is faulty, and then the faults have been printed.
-fn rendered(arguments: &Render) -> anyhow::Result<Option<String>> {
+pub(crate) fn apply(arguments: &Apply) -> anyhow::Result<ExitCode> {
+    let (file, destination) = (&arguments.render.file, &arguments.destination);
+    let text = match rendered(&arguments.render)? {
+        Ok(text) => text,
+        Err(faults) => {
+            let consequence = format!(", not applied; {} is as it was", destination.display());
+            return Ok(refuse(file, &faults, &consequence));
+        }
+    };
+    rules::replace(destination, &text)?;
+    print(&format!("applied {} to {}\n", file.display(), destination.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The config in the target's form, or its faults.
+fn rendered(arguments: &Render) -> anyhow::Result<Result<String, Faults>> {
     let text = read(&arguments.file)?;
     if let Err(faults) = config::load(&text) {
-        eprintln!("{}: not rendered\n{faults}", arguments.file.display());
-        return Ok(None);
+        return Ok(Err(faults));
     }
     let plugin = match &arguments.bootstrap {
         Some(bootstrap) => PluginSettings::from_yaml(&read(bootstrap)?)?,
         None => PluginSettings::shipped()?,
     };
-    Ok(Some(match arguments.target {
+    Ok(Ok(match arguments.target {
         Target::Ecds => rules::render_ecds(&text, &plugin),
     }))
 }

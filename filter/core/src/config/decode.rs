@@ -1,7 +1,8 @@
 //! JSON to wire types, reporting every fault and not only the first.
 //!
 //! serde stops at the first fault. So each fault is noted with its path, what it is about is taken out of the document,
-//! and the rest is read again. Elements of lists leave a `null` behind, so that no index moves.
+//! and the rest is read again. Elements of lists leave a `null` behind, so that no index moves; a list that cannot hold
+//! a gap goes as a whole.
 
 use super::Faults;
 use super::wire::ConfigWire;
@@ -34,15 +35,17 @@ pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
             Ok(wire) => return Some(wire),
             Err(error) => error,
         };
-        let path = error.path().clone();
+        let mut path = segments(error.path());
         let place = render(&path);
         let message = error.inner().to_string();
         // That a field is missing which has just been taken out is no fault of its own.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-        if !missing.is_some_and(|field| taken_out.contains(&format!("{place}.{field}"))) {
-            faults.add(place.clone(), message);
+        if taken_out.contains(&place) {
+            path.pop();
+        } else if !missing.is_some_and(|field| taken_out.contains(&format!("{place}.{field}"))) {
+            faults.add(place, message);
         }
-        taken_out.push(place);
+        taken_out.push(render(&path));
         if !take_out(&mut document, &path) {
             return None;
         }
@@ -69,9 +72,14 @@ fn take_out_nulls(path: &str, value: &mut Value, faults: &mut Faults) {
     }
 }
 
-fn render(path: &Path) -> String {
+/// The steps of a path that lead through the document.
+fn segments(path: &Path) -> Vec<&Segment> {
+    path.iter().filter(|segment| matches!(segment, Segment::Seq { .. } | Segment::Map { .. })).collect()
+}
+
+fn render(path: &[&Segment]) -> String {
     let mut text = "$".to_owned();
-    for segment in path.iter() {
+    for segment in path {
         match segment {
             Segment::Seq { index } => text.push_str(&format!("[{index}]")),
             Segment::Map { key } => text.push_str(&format!(".{key}")),
@@ -82,10 +90,8 @@ fn render(path: &Path) -> String {
 }
 
 /// Takes what stands at `path` out of `document`; `false` if that would be all of it.
-fn take_out(document: &mut Value, path: &Path) -> bool {
-    let segments: Vec<&Segment> =
-        path.iter().filter(|segment| matches!(segment, Segment::Seq { .. } | Segment::Map { .. })).collect();
-    let Some((last, parents)) = segments.split_last() else { return false };
+fn take_out(document: &mut Value, path: &[&Segment]) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
     let mut holder = document;
     for segment in parents {
         let inner = match segment {

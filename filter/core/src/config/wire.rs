@@ -74,7 +74,7 @@ pub struct ChannelWire {
 
 /// A node.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a node: an object with its `name`")]
 pub struct NodeWire {
     /// Its name, the value of the label `node`.
     pub name: String,
@@ -127,7 +127,7 @@ pub enum DirectionWire {
 
 /// Where a message's properties stand, for every node.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object such as {\"id\": []}")]
 pub struct MessageWire {
     /// The message id.
     pub id: List<SourceWire>,
@@ -147,7 +147,7 @@ pub struct MessageWire {
 
 /// A latency objective.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an objective: an object with its `limit`")]
 pub struct ObjectiveWire {
     /// The longest that is on time.
     pub limit: DurationText,
@@ -157,7 +157,7 @@ pub struct ObjectiveWire {
 
 /// A business.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a business: an object with its `name`")]
 pub struct BusinessWire {
     /// The value as requests carry it.
     pub name: String,

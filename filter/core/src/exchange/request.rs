@@ -8,6 +8,7 @@ use crate::hold::StreamId;
 use crate::json::Scan;
 use crate::plan::{Direction, RouteId, Target, host_of};
 use crate::time::Monotonic;
+use crate::trace::TraceParent;
 use crate::worker::{Bypass, Release, Worker};
 
 /// A request that is coming in.
@@ -17,6 +18,8 @@ pub struct RequestState {
     choice: Choice,
     body: Body,
     trace: Trace,
+    /// The context that was written.
+    context: Option<TraceParent>,
     content: Content,
     entered: Monotonic,
 }
@@ -45,8 +48,8 @@ enum Body {
     Unread,
     /// Pieces are copied as they pass.
     Passing { bytes: Vec<u8>, reads: u16 },
-    /// The request waits; Envoy keeps the pieces.
-    Held,
+    /// The request waits; Envoy keeps the pieces, if any have come.
+    Held { pieces: bool },
     /// As much as will be read.
     Read { bytes: Vec<u8>, whole: bool },
 }
@@ -86,8 +89,15 @@ impl RequestState {
             Choice::Decided(Box::new(Visit::enter(worker, route, facts, entered)?), kind)
         };
         let content = if is_encoded(head) { Content::Encoded } else { Content::Plain };
-        let mut state =
-            Self { stream: head.stream, choice, body: Body::Unread, trace: Trace::Settled, content, entered };
+        let mut state = Self {
+            stream: head.stream,
+            choice,
+            body: Body::Unread,
+            trace: Trace::Settled,
+            context: None,
+            content,
+            entered,
+        };
         state.open_body(worker, head);
         state.trace(worker, head, effects);
         Some(state)
@@ -112,16 +122,15 @@ impl RequestState {
     fn trace(&mut self, worker: &mut Worker, head: &RequestHead<'_>, effects: &mut Effects) {
         let arrived = Arrived::read(&head.headers, head.edge);
         if let Some(context) = arrived.continued() {
-            let context = arrived.go_on(context, worker, effects);
-            self.set_context(context);
+            self.context = Some(arrived.go_on(context, worker, effects));
             return;
         }
-        let body_may_tell = matches!(self.body, Body::Passing { .. }) && self.id_may_be_in_body(worker);
+        let body_may_tell = matches!(self.body, Body::Passing { .. }) && self.body_may_identify(worker);
         if !body_may_tell {
             self.start_trace(&arrived, false, worker, effects);
         } else if worker.plan.settings.hold_request && worker.holds.allowed() {
             worker.holds.hold(self.stream, self.entered);
-            self.body = Body::Held;
+            self.body = Body::Held { pieces: false };
             self.trace = Trace::Waiting(arrived);
             effects.flow = Flow::Hold;
         } else {
@@ -129,12 +138,15 @@ impl RequestState {
         }
     }
 
-    fn id_may_be_in_body(&self, worker: &Worker) -> bool {
-        let reads_id = |route: RouteId| worker.plan.route(route).is_some_and(|route| route.reader.message_id_in_body());
+    /// Whether the message's key, which the trace id is derived from, may still be told by the body.
+    fn body_may_identify(&self, worker: &Worker) -> bool {
+        let identifies = |route: RouteId, facts: &Facts| {
+            worker.plan.route(route).is_some_and(|route| route.reader.body_may_identify(facts))
+        };
         match &self.choice {
-            Choice::Decided(visit, _) => visit.facts.message_ids.is_empty() && reads_id(visit.route),
+            Choice::Decided(visit, _) => identifies(visit.route, &visit.facts),
             Choice::Among(candidates) => {
-                candidates.iter().any(|candidate| candidate.facts.message_ids.is_empty() && reads_id(candidate.route))
+                candidates.iter().any(|candidate| identifies(candidate.route, &candidate.facts))
             }
         }
     }
@@ -153,16 +165,7 @@ impl RequestState {
             (false, true) => Id::Promised,
             (false, false) => Id::Known,
         };
-        let context = arrived.start(facts, id, worker, effects);
-        if let (Choice::Decided(visit, _), Some(context)) = (&mut self.choice, context) {
-            visit.context = Some(context);
-        }
-    }
-
-    fn set_context(&mut self, context: crate::trace::TraceParent) {
-        if let Choice::Decided(visit, _) = &mut self.choice {
-            visit.context = Some(context);
-        }
+        self.context = arrived.start(facts, id, worker, effects);
     }
 
     /// More of the body is at hand.
@@ -175,14 +178,20 @@ impl RequestState {
         effects: &mut Effects,
     ) {
         let max = worker.plan.settings.max_body_bytes;
-        if matches!(self.body, Body::Held) {
+        if let Body::Held { pieces } = self.body {
             if worker.holds.is_held(self.stream) {
                 self.held_body(worker, size, end_of_stream, shell, effects);
                 return;
             }
-            // The tick has let it go: the id comes too late, but the rest of what the body says does not.
+            // The tick has let it go: the id comes too late, but the rest of what the body says does not, unless its
+            // beginning has gone by with the headers.
             self.release_trace(worker);
-            self.body = Body::Passing { bytes: Vec::new(), reads: 0 };
+            self.body = if pieces {
+                worker.bypass(Bypass::BodyUnreadable);
+                Body::Unread
+            } else {
+                Body::Passing { bytes: Vec::new(), reads: 0 }
+            };
         }
         let Body::Passing { bytes, reads } = &mut self.body else { return };
         if size == 0 {
@@ -206,7 +215,7 @@ impl RequestState {
 
     /// Trailers end the body, of which a held request has read nothing yet. The buffer gives no more than there is.
     pub(super) fn trailers(&mut self, worker: &mut Worker, shell: &mut dyn Shell, effects: &mut Effects) {
-        if matches!(self.body, Body::Held) && worker.holds.is_held(self.stream) {
+        if matches!(self.body, Body::Held { .. }) && worker.holds.is_held(self.stream) {
             let all = worker.plan.settings.max_body_bytes;
             self.held_body(worker, all, true, shell, effects);
         }
@@ -223,6 +232,7 @@ impl RequestState {
         let max = worker.plan.settings.max_body_bytes;
         let too_large = size > max;
         if !end_of_stream && !too_large {
+            self.body = Body::Held { pieces: size > 0 };
             effects.flow = Flow::Hold;
             return;
         }
@@ -235,12 +245,12 @@ impl RequestState {
         self.body = Body::Read { bytes, whole: !too_large };
         self.read_body(worker);
         if let Trace::Waiting(arrived) = std::mem::replace(&mut self.trace, Trace::Settled) {
-            let unread = too_large && self.id_may_be_in_body(worker);
+            let unread = too_large && self.body_may_identify(worker);
             self.start_trace(&arrived, unread, worker, effects);
         }
     }
 
-    /// The headers have left without the trace that waited.
+    /// The headers have left without the trace that waited, or never will.
     fn release_trace(&mut self, worker: &mut Worker) {
         if let Trace::Waiting(arrived) = std::mem::replace(&mut self.trace, Trace::Settled) {
             // The header map is gone; what would be done to it is dropped, and only the count stays.
@@ -253,7 +263,7 @@ impl RequestState {
         let (bytes, whole) = match std::mem::replace(&mut self.body, Body::Unread) {
             Body::Read { bytes, whole } => (bytes, whole),
             Body::Passing { bytes, .. } => (bytes, true),
-            other @ (Body::Unread | Body::Held) => {
+            other @ (Body::Unread | Body::Held { .. }) => {
                 self.body = other;
                 return;
             }
@@ -270,7 +280,7 @@ impl RequestState {
                 scan
             }
         };
-        if whole && scan.is_some_and(|scan| scan != Scan::Complete) {
+        if whole && !bytes.is_empty() && scan.is_some_and(|scan| scan != Scan::Complete) {
             worker.bypass(Bypass::BodyUnreadable);
         }
     }
@@ -292,14 +302,13 @@ impl RequestState {
     }
 
     /// Nothing more will be read; `None` if the body has ruled out every node.
-    pub(super) fn finish(mut self, worker: &mut Worker, effects: &mut Effects) -> Option<Box<Visit>> {
+    pub(super) fn finish(mut self, worker: &mut Worker) -> Option<Box<Visit>> {
         worker.holds.forget(self.stream);
         self.read_body(worker);
         self.decide(worker);
-        if let Trace::Waiting(arrived) = std::mem::replace(&mut self.trace, Trace::Settled) {
-            self.start_trace(&arrived, true, worker, effects);
-        }
+        self.release_trace(worker);
         let Choice::Decided(mut visit, _) = self.choice else { return None };
+        visit.context = self.context;
         visit.settle(worker);
         Some(visit)
     }

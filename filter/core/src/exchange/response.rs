@@ -85,7 +85,7 @@ impl ResponseState {
     }
 
     /// More of the body is at hand.
-    pub(super) fn body(&mut self, worker: &mut Worker, size: usize, shell: &mut dyn Shell) {
+    pub(super) fn body(&mut self, worker: &mut Worker, size: usize, end_of_stream: bool, shell: &mut dyn Shell) {
         let Answer::Theirs { body, .. } = &mut self.answer else { return };
         let Collected::Passing { bytes, reads } = body else { return };
         if size == 0 {
@@ -96,7 +96,7 @@ impl ResponseState {
         *reads = reads.saturating_add(1);
         let over = if size > room {
             Some(Bypass::BodyTooLarge)
-        } else if *reads >= MAX_READS {
+        } else if *reads >= MAX_READS && !end_of_stream {
             Some(Bypass::BodyInPieces)
         } else {
             None

@@ -6,3 +6,4 @@ mod property;
 mod scenario;
 mod trace;
 mod visits;
+mod world;

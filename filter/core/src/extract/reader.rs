@@ -24,6 +24,7 @@ pub struct Reader {
     json: JsonWants,
     form: Vec<FormWants>,
     message_id_in_body: bool,
+    tenant_in_body: bool,
     conditions: u32,
     body_conditions: u32,
 }
@@ -90,6 +91,7 @@ impl ReaderBuilder {
         self.next_rank = self.next_rank.saturating_add(1);
         let reader = &mut self.reader;
         reader.message_id_in_body |= field == Field::MessageId && source.in_body();
+        reader.tenant_in_body |= field == Field::Tenant && source.in_body();
         match &source.place {
             Place::Header(_) | Place::Query(_) | Place::Path(_) => {
                 reader.head.push((source.clone(), want));
@@ -130,9 +132,9 @@ impl Reader {
         }
     }
 
-    /// Whether a message id may stand in the body.
-    pub const fn message_id_in_body(&self) -> bool {
-        self.message_id_in_body
+    /// Whether the message's key, tenant and id, is not known yet and may stand in the body.
+    pub fn body_may_identify(&self, facts: &Facts) -> bool {
+        (self.message_id_in_body && facts.message_ids.is_empty()) || (self.tenant_in_body && facts.tenant.is_none())
     }
 
     /// The bits of all conditions, and of those that only the body can answer.

@@ -56,6 +56,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Whether the text ends here.
+    pub(super) const fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Nothing but white space may follow.
     pub(super) fn end(&mut self) -> Result<(), Fault> {
         match self.peek() {
@@ -123,7 +128,6 @@ impl<'a> Cursor<'a> {
         let number =
             self.rest.get(..len).and_then(|number| std::str::from_utf8(number).ok()).ok_or(Fault::Malformed)?;
         self.advance(len);
-        // A number at the very end may go on in what was cut off; only a document that is one number ends so.
         Ok(number)
     }
 

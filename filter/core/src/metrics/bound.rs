@@ -10,6 +10,9 @@ pub const MAX_SERIES: usize = 5_000;
 /// Series that do not depend on the plan: trace results, reasons and the like.
 const FIXED: usize = 50;
 
+/// Businesses of every plan: `none` and `other`.
+const UNLISTED: usize = 2;
+
 /// The most series that `plan` can make, and the label that makes most of them.
 pub fn bound(plan: &Plan) -> (usize, &'static str) {
     let nodes = plan.nodes.len();
@@ -25,7 +28,9 @@ pub fn bound(plan: &Plan) -> (usize, &'static str) {
     let by_business = nodes * businesses * (outcomes + 1 + ages);
     // Calls by outcome, on time or not, duration; whole-message duration and on time.
     let by_node = nodes * (outcomes + 3) + channels * 3;
-    let largest = [(by_business, "business"), (by_node, "node"), (codes, "code")];
+    // `none` and `other` come with every node: only the businesses that the config lists can be cut.
+    let listed = nodes * businesses.saturating_sub(UNLISTED) * (outcomes + 1 + ages);
+    let largest = [(listed, "business"), (by_business - listed + by_node, "node"), (codes, "code")];
     let label = largest.iter().max_by_key(|(count, _)| *count).map_or("node", |(_, label)| label);
     (FIXED + by_business + by_node + codes, label)
 }

@@ -26,8 +26,14 @@ pub(super) fn channels(builder: &mut Builder<'_>) {
         names.push(&channel.name);
         let Some(hosts) = add(builder, channel, &at) else { continue };
         for host in hosts {
-            if let Some((_, other)) = taken.iter().find(|(known, _)| *known == host) {
-                builder.faults.add(&at, format!("has the host `{host}`, which channel `{other}` has too: set `hosts`"));
+            match taken.iter().find(|(known, _)| *known == host) {
+                Some((_, other)) if *other == channel.name => {
+                    builder.faults.add(format!("{at}.hosts"), format!("names the host `{host}` twice"));
+                }
+                Some((_, other)) => builder
+                    .faults
+                    .add(&at, format!("has the host `{host}`, which channel `{other}` has too: set `hosts`")),
+                None => {}
             }
             taken.push((host, &channel.name));
         }
@@ -46,7 +52,7 @@ fn add(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Vec<Bo
     } else {
         hosts(&wire.hosts, &format!("{at}.hosts"), builder.faults)
     };
-    if hosts.is_empty() {
+    if wire.hosts.is_empty() && hosts.is_empty() {
         builder.faults.add(format!("{at}.hosts"), "is needed: this adapter has no hosts of its own");
     }
     let objective = objective(wire.objective.as_ref(), &format!("{at}.objective"), DEFAULT_LIMIT, builder.faults);

@@ -2,6 +2,7 @@
 //! does. It refuses what the real one would refuse: changing headers that have left, holding what has no body.
 
 use super::super::*;
+use super::world::{Asked, FakeShell, Request};
 use crate::config;
 use crate::time::as_millis;
 use crate::trace::Key;
@@ -21,92 +22,6 @@ pub(super) const CONTEXTS: &str = "pointsman_trace_contexts_total";
 pub(super) const RELEASED: &str = "pointsman_held_released_total";
 pub(super) const IN_FLIGHT: &str = "pointsman_node_in_flight";
 pub(super) const BLOCKED: &str = "pointsman_node_blocked";
-
-/// A request before it is sent.
-#[derive(Clone, Debug)]
-pub(super) struct Request {
-    direction: Option<Direction>,
-    edge: bool,
-    headers: Vec<(String, Vec<u8>)>,
-}
-
-impl Request {
-    /// A `POST` to the service.
-    pub(super) fn inbound(path: &str) -> Self {
-        Self::new(Some(Direction::Inbound), "push.internal", path)
-    }
-
-    /// A `POST` from the service.
-    pub(super) fn outbound(host: &str, path: &str) -> Self {
-        Self::new(Some(Direction::Outbound), host, path)
-    }
-
-    pub(super) fn new(direction: Option<Direction>, host: &str, path: &str) -> Self {
-        let headers = [(":method", "POST"), (":authority", host), (":path", path)];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
-        Self { direction, edge: false, headers }
-    }
-
-    pub(super) fn method(mut self, method: &str) -> Self {
-        self.headers[0].1 = method.into();
-        self
-    }
-
-    pub(super) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
-        self
-    }
-
-    /// Comes in at a port that the public can reach.
-    pub(super) fn at_edge(mut self) -> Self {
-        self.edge = true;
-        self
-    }
-}
-
-/// How often a step has asked for each thing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) now: u32,
-    pub(super) wall_clock: u32,
-    pub(super) code_details: u32,
-    pub(super) body: u32,
-}
-
-#[derive(Default)]
-struct FakeShell {
-    now: Monotonic,
-    wall_clock: u64,
-    code_details: Option<String>,
-    /// What the running callback is about.
-    buffer: Vec<u8>,
-    asked: Asked,
-    copied: usize,
-}
-
-impl Shell for FakeShell {
-    fn now(&mut self) -> Monotonic {
-        self.asked.now += 1;
-        self.now
-    }
-
-    fn wall_clock(&mut self) -> WallClock {
-        self.asked.wall_clock += 1;
-        WallClock(self.wall_clock)
-    }
-
-    fn code_details(&mut self) -> Option<String> {
-        self.asked.code_details += 1;
-        self.code_details.clone()
-    }
-
-    fn body(&mut self, start: usize, len: usize) -> Option<Vec<u8>> {
-        self.asked.body += 1;
-        let bytes: Vec<u8> = self.buffer.get(start..)?.iter().take(len).copied().collect();
-        self.copied += bytes.len();
-        Some(bytes)
-    }
-}
 
 /// Exchanges, one after the other, through one worker.
 pub(super) struct Scenario {
@@ -155,7 +70,7 @@ impl Scenario {
     /// A request that is nothing but headers.
     pub(super) fn open_without_body(&mut self, request: &Request) -> &mut Self {
         self.begin(request, true);
-        assert!(!self.held, "what has no body would be held for ever");
+        assert!(!self.held, "what has no body would be held until the tick");
         self
     }
 
@@ -175,7 +90,7 @@ impl Scenario {
         let (exchange, effects) = Exchange::begin(&mut self.worker, &head, &mut self.shell);
         self.exchange = exchange;
         self.held = true;
-        self.execute(effects);
+        self.held = self.execute(effects) == Flow::Hold;
         self
     }
 
@@ -183,14 +98,16 @@ impl Scenario {
     pub(super) fn body(&mut self, bytes: impl AsRef<[u8]>, end_of_stream: bool) -> &mut Self {
         self.fill(bytes.as_ref());
         let size = self.shell.buffer.len();
-        self.step(|exchange, worker, shell| exchange.request_body(worker, size, end_of_stream, shell));
+        let flow = self.step(|exchange, worker, shell| exchange.request_body(worker, size, end_of_stream, shell));
+        self.held &= flow == Flow::Hold;
         assert!(!(self.held && end_of_stream), "the body is in, but the request is still held");
         self
     }
 
     pub(super) fn trailers(&mut self) -> &mut Self {
         self.fill(&[]);
-        self.step(|exchange, worker, shell| exchange.request_trailers(worker, shell));
+        let flow = self.step(|exchange, worker, shell| exchange.request_trailers(worker, shell));
+        self.held &= flow == Flow::Hold;
         assert!(!self.held, "the request is whole, but still held");
         self
     }
@@ -217,9 +134,12 @@ impl Scenario {
 
     fn head(&mut self, status: u16, headers: &[(&str, &str)], end_of_stream: bool) -> &mut Self {
         let status = status.to_string();
-        let headers = [(":status", status.as_str())].into_iter().chain(headers.iter().copied()).collect::<Headers<'_>>();
+        let headers =
+            [(":status", status.as_str())].into_iter().chain(headers.iter().copied()).collect::<Headers<'_>>();
         self.shell.buffer.clear();
         self.step(|exchange, worker, shell| exchange.response_headers(worker, &headers, end_of_stream, shell));
+        // A request that is answered while it is held goes nowhere.
+        self.held = false;
         self
     }
 
@@ -295,13 +215,13 @@ impl Scenario {
         self.shell.buffer.extend_from_slice(bytes);
     }
 
-    fn step(&mut self, take: impl FnOnce(Exchange, &mut Worker, &mut FakeShell) -> (Exchange, Effects)) {
+    fn step(&mut self, take: impl FnOnce(Exchange, &mut Worker, &mut FakeShell) -> (Exchange, Effects)) -> Flow {
         let (next, effects) = take(std::mem::take(&mut self.exchange), &mut self.worker, &mut self.shell);
         self.exchange = next;
-        self.execute(effects);
+        self.execute(effects)
     }
 
-    fn execute(&mut self, effects: Effects) {
+    fn execute(&mut self, effects: Effects) -> Flow {
         for command in effects.commands {
             match command {
                 Command::SetRequestHeader(name, value) => {
@@ -313,7 +233,7 @@ impl Scenario {
             }
         }
         assert!(self.held || effects.flow == Flow::Continue, "what has left cannot be held");
-        self.held &= effects.flow == Flow::Hold;
+        effects.flow
     }
 
     fn remove_header(&mut self, name: &str) {

@@ -1,0 +1,119 @@
+//! The variants of the sidecar, each the shipped bootstrap with another filter.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use pointsman_host::envoy::{Envoy, Filter, Options, Rules, binary_from_env};
+use serde_json::{Value, json};
+
+use crate::sidecar::Sidecar;
+use crate::upstream;
+
+const LUA: &str = include_str!("lua.lua");
+const LUA_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua";
+
+/// The rules that ship as the example: six channels, and the request is held for the message id in its body.
+const RULES: &str = include_str!("../../envoy/pointsman.json");
+
+/// The cluster to which the pushes go.
+const CLUSTER: &str = "oppo";
+
+/// Any secret will do.
+pub(crate) const SECRET: &str = "bench-bench-bench-bench";
+
+/// What stands in the sidecar's filter chains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Variant {
+    /// Nothing but the router.
+    Bare,
+    /// A proxy-wasm filter that does nothing.
+    Noop,
+    /// A Lua filter that does the same visible work as Pointsman.
+    Lua,
+    /// Pointsman.
+    Pointsman,
+    /// Another build of Pointsman.
+    Other,
+}
+
+impl Variant {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare Envoy",
+            Self::Noop => "Wasm that does nothing",
+            Self::Lua => "Lua",
+            Self::Pointsman => "Pointsman",
+            Self::Other => "Pointsman, other build",
+        }
+    }
+
+    pub(crate) const fn is_pointsman(self) -> bool {
+        matches!(self, Self::Pointsman | Self::Other)
+    }
+}
+
+/// What all sidecars have in common, and the upstream behind them.
+pub(crate) struct Lab {
+    binary: PathBuf,
+    root: PathBuf,
+    other: Option<PathBuf>,
+    upstream: Envoy,
+}
+
+impl Lab {
+    /// Starts the upstream.
+    pub(crate) async fn new(other: Option<PathBuf>) -> Result<Self> {
+        let binary = binary_from_env()?;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let upstream = upstream::start(Options::new(&binary, bootstrap(&root), Filter::None)).await?;
+        Ok(Self { binary, root, other, upstream })
+    }
+
+    /// The variants to be measured.
+    pub(crate) fn variants(&self) -> Vec<Variant> {
+        let mut variants = vec![Variant::Bare, Variant::Noop, Variant::Lua, Variant::Pointsman];
+        variants.extend(self.other.as_ref().map(|_| Variant::Other));
+        variants
+    }
+
+    /// Starts a sidecar.
+    pub(crate) async fn start(&self, variant: Variant, log_level: Option<&str>) -> Result<Sidecar> {
+        let filter = match variant {
+            Variant::Bare | Variant::Lua => Filter::None,
+            Variant::Noop => Filter::Wasm(self.root.join("target/noop.wasm")),
+            Variant::Pointsman => Filter::Wasm(self.root.join("target/pointsman.wasm")),
+            Variant::Other => Filter::Wasm(self.other.clone().context("there is no other build")?),
+        };
+        let mut options = Options::new(&self.binary, bootstrap(&self.root), filter);
+        options = options.upstream(CLUSTER, self.upstream.outbound());
+        options.log_level = log_level.map(ToOwned::to_owned);
+        if variant == Variant::Lua {
+            options.edit = Some(Box::new(insert_lua));
+        }
+        if variant.is_pointsman() {
+            options.rules = Rules::Config(RULES.to_owned());
+            options.secret = Some(SECRET.to_owned());
+        }
+        let envoy = Envoy::start(options).await.with_context(|| format!("{} does not start", variant.name()))?;
+        Ok(Sidecar::new(variant, envoy))
+    }
+}
+
+fn bootstrap(root: &Path) -> PathBuf {
+    root.join("envoy/bootstrap.yaml")
+}
+
+/// The HTTP connection manager of the outbound listener.
+pub(crate) fn http_connection_manager(bootstrap: &mut Value) -> Option<&mut Value> {
+    let listeners = bootstrap.pointer_mut("/static_resources/listeners")?.as_array_mut()?;
+    let outbound = listeners.iter_mut().find(|listener| listener["name"] == "outbound")?;
+    outbound.pointer_mut("/filter_chains/0/filters/0/typed_config")
+}
+
+fn insert_lua(bootstrap: &mut Value) {
+    let manager = http_connection_manager(bootstrap);
+    if let Some(filters) = manager.and_then(|manager| manager["http_filters"].as_array_mut()) {
+        let config = json!({ "@type": LUA_TYPE, "default_source_code": { "inline_string": LUA } });
+        filters.insert(0, json!({ "name": "envoy.filters.http.lua", "typed_config": config }));
+    }
+}
