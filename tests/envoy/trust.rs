@@ -9,11 +9,16 @@ use pointsman_tests::counts::node::{OPPO, PUSH};
 use pointsman_tests::{Bed, SECRET, Setup, pushes};
 use serde_json::json;
 
-/// A bed whose inbound listener is at the edge. Its port is known only when it listens.
-async fn at_the_edge(setup: Setup, rules: &str) -> Bed {
-    let bed = setup.start().await;
+/// Puts the inbound listener at the edge. Its port is known only when it listens.
+async fn at_the_edge(bed: &Bed, rules: &str) {
     let edge = format!(r#"{{"edge_ports": [{}], "#, bed.envoy.inbound().port());
     bed.apply(&rules.replacen('{', &edge, 1)).await;
+}
+
+/// A bed with its inbound listener at the edge and its log at debug level.
+async fn edge_bed(rules: &str) -> Bed {
+    let bed = Setup::with_rules("{}").log_level("wasm:debug").start().await;
+    at_the_edge(&bed, rules).await;
     bed
 }
 
@@ -38,7 +43,7 @@ async fn an_internal_listener_takes_up_the_context_that_comes_in() {
 #[tokio::test]
 async fn at_the_edge_a_context_that_comes_in_is_not_the_parent() {
     let rules = r#"{"service": "push", "channels": ["oppo"]}"#;
-    let bed = at_the_edge(Setup::with_rules(rules), rules).await;
+    let bed = edge_bed(rules).await;
     let mut expected = Counts::default();
     for version in [Version::Http1, Version::Http2] {
         let request = push(&[("traceparent", INCOMING), ("tracestate", "foo=1")]);
@@ -63,9 +68,8 @@ async fn at_the_edge_a_context_that_comes_in_is_not_the_parent() {
 #[tokio::test]
 async fn at_the_edge_the_sampled_flag_that_comes_in_decides_nothing() {
     let bed = Setup::with_rules("{}").start().await;
-    let port = bed.envoy.inbound().port();
     for (ratio, cases) in [(0, [("01", "02"), ("03", "02")]), (1, [("00", "03"), ("02", "03")])] {
-        bed.apply(&format!(r#"{{"service": "push", "sample_ratio": {ratio}, "edge_ports": [{port}]}}"#)).await;
+        at_the_edge(&bed, &format!(r#"{{"service": "push", "sample_ratio": {ratio}}}"#)).await;
         for (given, expected) in cases {
             let parent = format!("{}{given}", INCOMING.split_at(INCOMING.len() - 2).0);
             bed.inbound(push(&[("traceparent", &parent)])).await;
@@ -96,11 +100,12 @@ const PROPERTIES: [(&str, &str); 4] =
 
 /// Sends the properties in headers; returns the line that the log has of it and the context that the service has seen.
 async fn with_properties(bed: &Bed) -> (String, Context) {
+    let calls = bed.scrape().await.sum("pointsman_node_calls_total", &[]);
     // The log's level is looked at on the tick that makes the first push visible.
     bed.inbound(push(&[])).await;
-    bed.expect("pointsman_node_calls_total", &[], 1.0).await;
+    bed.expect("pointsman_node_calls_total", &[], calls + 1.0).await;
     bed.inbound(push(&PROPERTIES)).await;
-    bed.expect("pointsman_node_calls_total", &[], 2.0).await;
+    bed.expect("pointsman_node_calls_total", &[], calls + 2.0).await;
     let log = bed.envoy.log();
     let line = log.lines().rev().find_map(|line| line.split_once("visit node=")).expect("a visit in the log");
     (line.1.to_owned(), Context::of(&bed.service.last().headers))
@@ -109,7 +114,7 @@ async fn with_properties(bed: &Bed) -> (String, Context) {
 #[tokio::test]
 async fn at_the_edge_headers_say_nothing_of_the_message_unless_the_config_lets_them() {
     let rules = properties(false);
-    let bed = at_the_edge(Setup::with_rules(&rules).log_level("wasm:debug"), &rules).await;
+    let bed = edge_bed(&rules).await;
     let (line, seen) = with_properties(&bed).await;
     for said in ["message_id=", "priority=", "business=order", "acme"] {
         assert!(!line.contains(said), "{line}");
@@ -126,10 +131,12 @@ async fn at_the_edge_headers_say_nothing_of_the_message_unless_the_config_lets_t
 
 #[tokio::test]
 async fn headers_that_the_config_lets_speak_from_the_edge_and_all_internal_ones_are_believed() {
-    let (edge, internal) = (properties(true), properties(false));
-    let at_edge = at_the_edge(Setup::with_rules(&edge).log_level("wasm:debug"), &edge).await;
-    let inside = Setup::with_rules(&internal).log_level("wasm:debug").start().await;
-    for bed in [at_edge, inside] {
+    let bed = edge_bed(&properties(true)).await;
+    for edge in [true, false] {
+        if !edge {
+            bed.apply(&properties(false)).await;
+        }
+        let before = bed.counts().await;
         let (line, seen) = with_properties(&bed).await;
         for said in ["business=order", "message_id=\"m1\"", "priority=9"] {
             assert!(line.contains(said), "{line}");
@@ -142,14 +149,14 @@ async fn headers_that_the_config_lets_speak_from_the_edge_and_all_internal_ones_
             .call(PUSH, "ok")
             .messages_of("order", PUSH, "ok", 1)
             .trace("derived");
-        bed.expect_counts(&expected).await;
+        bed.expect_counts_since(&before, &expected).await;
     }
 }
 
 #[tokio::test]
 async fn at_the_edge_a_body_still_tells_its_own_messages_id() {
     let rules = r#"{"service": "push", "hold_request": true, "message": {"id": [{"json": "/id"}]}}"#;
-    let bed = at_the_edge(Setup::with_rules(rules), rules).await;
+    let bed = edge_bed(rules).await;
     bed.inbound(push(&[("traceparent", INCOMING)])).await;
     let parent = Context::of(&bed.service.last().headers).parent();
     assert_eq!(parent.trace_id, derived("default", "m1"));
@@ -166,13 +173,11 @@ fn forged(request: Request<bytes::Bytes>) -> Request<bytes::Bytes> {
 #[tokio::test]
 async fn our_own_headers_are_removed_on_every_listener_from_every_request() {
     let rules = r#"{"service": "push", "channels": ["oppo"], "hold_request": true}"#;
-    let internal = Setup::with_rules(rules).start().await;
-    let edge = at_the_edge(Setup::with_rules(rules), rules).await;
-    for bed in [internal, edge] {
+    let bed = Setup::with_rules(rules).start().await;
+    for unwatched in [2.0, 4.0] {
         let mut get = pushes::service(&json!({}));
         *get.method_mut() = http::Method::GET;
-        let watched_and_not = [push(&[]), get];
-        for request in watched_and_not {
+        for request in [push(&[]), get] {
             assert_eq!(bed.inbound(forged(request)).await.status, 200);
             only_the_lookalike_is_left(&bed.service.last().headers);
         }
@@ -180,7 +185,8 @@ async fn our_own_headers_are_removed_on_every_listener_from_every_request() {
         only_the_lookalike_is_left(&bed.last_at("oppo").headers);
         assert_eq!(bed.outbound(forged(pushes::wechat("m1"))).await.status, 200);
         only_the_lookalike_is_left(&bed.last_at("wechat").headers);
-        bed.expect("pointsman_bypassed_total", &[("reason", "no_node")], 2.0).await;
+        bed.expect("pointsman_bypassed_total", &[("reason", "no_node")], unwatched).await;
+        at_the_edge(&bed, rules).await;
     }
 }
 

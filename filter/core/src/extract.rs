@@ -82,17 +82,35 @@ pub struct Facts {
     ranks: Ranks,
 }
 
-/// The rank of the source that told each field; a source of a lower rank takes its place. The head's sources rank
-/// before all of the body's, because a trace cannot wait for the body when an id is at hand.
+/// Which of several sources of one field counts: the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// What the config says goes before what an adapter says.
+    whose: Whose,
+    /// A trace cannot wait for the body when the head has told as good an id.
+    in_body: bool,
+    /// The order of writing.
+    added: u16,
+}
+
+/// Who named a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Whose {
+    #[default]
+    Config,
+    Adapter,
+}
+
+/// The rank of the source that told each field; one of a lesser rank takes its place.
 #[derive(Clone, Debug, Default)]
 struct Ranks {
-    message_id: Option<u8>,
-    recipient: Option<u8>,
-    template: Option<u8>,
-    business: Option<u8>,
-    priority: Option<u8>,
-    tenant: Option<u8>,
-    submitted_at: Option<u8>,
+    message_id: Option<Rank>,
+    recipient: Option<Rank>,
+    template: Option<Rank>,
+    business: Option<Rank>,
+    priority: Option<Rank>,
+    tenant: Option<Rank>,
+    submitted_at: Option<Rank>,
 }
 
 impl Facts {
@@ -178,7 +196,7 @@ impl Facts {
 #[derive(Clone, Debug)]
 struct Want {
     field: Field,
-    rank: u8,
+    rank: Rank,
     split: Option<char>,
     equals: Vec<Box<str>>,
 }

@@ -42,7 +42,8 @@ async fn a_push_of_10_mib_goes_through_and_its_beginning_counts() {
     let counted = |pushes: [(Node, &str, &str); 4]| {
         pushes.into_iter().fold(Counts::default(), |counts, (node, code, trace)| ok(counts, node, code).trace(trace))
     };
-    let expected = Expected { held: (0..4).fold(counted(held), |counts, _| released(counts)), passing: counted(passing) };
+    let expected =
+        Expected { held: (0..4).fold(counted(held), |counts, _| released(counts)), passing: counted(passing) };
     let seen = pair
         .same(&expected, async |bed: &Bed| {
             vec![

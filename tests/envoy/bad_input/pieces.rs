@@ -21,7 +21,8 @@ fn ok(counts: Counts) -> Counts {
 
 async fn by_chunks(bed: &Bed, push: &Request<Bytes>) -> Exchange {
     let mut wire = Wire::connect(bed.envoy.outbound()).await;
-    wire.write(b"POST /push HTTP/1.1\r\nhost: lc.internal\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n").await;
+    wire.write(b"POST /push HTTP/1.1\r\nhost: lc.internal\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n")
+        .await;
     wire.write_byte_chunks(push.body()).await;
     let answer = Message::of_wire(wire.answer().await);
     Exchange { request: Message::of_request(&bed.last_at("lc")), answer }

@@ -62,10 +62,8 @@ async fn a_refused_connection_and_an_unknown_authority_are_told_apart() {
 
 #[tokio::test]
 async fn envoys_504_is_a_timeout() {
-    let bed = Setup::with_rules(RULES)
-        .edit(|bootstrap| set_all(routes(bootstrap), "timeout", &json!("0.2s")))
-        .start()
-        .await;
+    let bed =
+        Setup::with_rules(RULES).edit(|bootstrap| set_all(routes(bootstrap), "timeout", &json!("0.2s"))).start().await;
     let mut expected = Counts::default();
     for effect in [Effect::Hang, Effect::Endless { interval_ms: 10 }] {
         bed.vendors.set_fault("oppo", Fault::new(effect.clone())).unwrap();

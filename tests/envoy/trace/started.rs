@@ -25,7 +25,8 @@ async fn expect_results(bed: &Bed, results: &[(&str, u32)]) {
 
 #[tokio::test]
 async fn a_held_push_gets_the_trace_that_its_message_id_stands_for() {
-    let bed = Setup::with_rules(r#"{"channels": ["oppo", "sms-tencent", "wechat"], "hold_request": true}"#).start().await;
+    let bed =
+        Setup::with_rules(r#"{"channels": ["oppo", "sms-tencent", "wechat"], "hold_request": true}"#).start().await;
     let pushes = [
         ("oppo", "m1", pushes::oppo("m1")),
         ("oppo", "订单-42", pushes::oppo("订单-42")),
@@ -121,7 +122,8 @@ async fn a_sample_ratio_of_0_leaves_only_the_random_flag_and_the_callers_word_st
 #[tokio::test]
 async fn an_invalid_or_doubled_parent_gives_way_to_a_new_trace_and_takes_its_state_along() {
     let bed = Setup::with_rules(r#"{"channels": ["oppo"], "hold_request": true}"#).start().await;
-    let invalid = pushes::with(pushes::oppo("m1"), "traceparent", b"00-00000000000000000000000000000000-00f067aa0ba902b7-01");
+    let invalid =
+        pushes::with(pushes::oppo("m1"), "traceparent", b"00-00000000000000000000000000000000-00f067aa0ba902b7-01");
     let doubled = pushes::with(pushes::oppo("m1"), "traceparent", INCOMING.as_bytes());
     let doubled = pushes::with(doubled, "traceparent", INCOMING.as_bytes());
     for push in [invalid, doubled] {

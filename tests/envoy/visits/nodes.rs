@@ -100,8 +100,6 @@ async fn the_whole_messages_time_counts_from_its_submission_to_the_vendors_yes()
     }
     bed.expect_counts(&expected).await;
     let scrape = bed.scrape().await;
-    let within = |le| {
-        scrape.sum("pointsman_message_duration_milliseconds_bucket", &[("channel", "oppo"), ("le", le)])
-    };
+    let within = |le| scrape.sum("pointsman_message_duration_milliseconds_bucket", &[("channel", "oppo"), ("le", le)]);
     assert_eq!((within("2500"), within("10000"), within("30000"), within("60000")), (0.0, 2.0, 2.0, 3.0));
 }

@@ -1,10 +1,7 @@
 //! The compiled reader of one route.
 
-use super::{Facts, Field, Headers, Place, Pointers, Scan, Slot, Source, Value, Want};
+use super::{Facts, Field, Headers, Place, Pointers, Rank, Scan, Slot, Source, Value, Want, Whose};
 use std::borrow::Cow;
-
-/// Sources in the body rank from here.
-const BODY_RANK: u8 = 128;
 
 /// How a body is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +20,9 @@ pub struct Reader {
     head: Vec<(Source, Want)>,
     json: JsonWants,
     form: Vec<FormWants>,
-    message_id_in_body: bool,
-    tenant_in_body: bool,
+    /// The best source in the body for each half of a message's key.
+    message_id_in_body: Option<Rank>,
+    tenant_in_body: Option<Rank>,
     conditions: u32,
     body_conditions: u32,
 }
@@ -59,14 +57,21 @@ impl JsonWants {
     }
 }
 
-/// Collects sources; earlier ones of a field rank before later ones.
+/// Collects sources. Those of the config come first, then those of an adapter; within each, the head ranks before the
+/// body, and else earlier ones before later ones.
 #[derive(Debug, Default)]
 pub struct ReaderBuilder {
     reader: Reader,
-    next_rank: u8,
+    whose: Whose,
+    added: u16,
 }
 
 impl ReaderBuilder {
+    /// From here on, sources are an adapter's.
+    pub fn adapter_follows(&mut self) {
+        self.whose = Whose::Adapter;
+    }
+
     /// Adds the alternatives for one field, best first.
     pub fn field(&mut self, field: Field, sources: &[Source]) {
         for source in sources {
@@ -86,12 +91,18 @@ impl ReaderBuilder {
 
     fn add(&mut self, field: Field, source: &Source, equals: &[String]) {
         let equals = equals.iter().map(|text| text.as_str().into()).collect();
-        let rank = if source.in_body() { self.next_rank.saturating_add(BODY_RANK) } else { self.next_rank };
+        let rank = Rank { whose: self.whose, in_body: source.in_body(), added: self.added };
+        self.added = self.added.saturating_add(1);
         let want = Want { field, rank, split: source.split, equals };
-        self.next_rank = self.next_rank.saturating_add(1);
         let reader = &mut self.reader;
-        reader.message_id_in_body |= field == Field::MessageId && source.in_body();
-        reader.tenant_in_body |= field == Field::Tenant && source.in_body();
+        let best = match field {
+            Field::MessageId if rank.in_body => Some(&mut reader.message_id_in_body),
+            Field::Tenant if rank.in_body => Some(&mut reader.tenant_in_body),
+            _ => None,
+        };
+        if let Some(best) = best {
+            *best = Some(best.map_or(rank, |best| best.min(rank)));
+        }
         match &source.place {
             Place::Header(_) | Place::Query(_) | Place::Path(_) => {
                 reader.head.push((source.clone(), want));
@@ -132,9 +143,11 @@ impl Reader {
         }
     }
 
-    /// Whether the message's key, tenant and id, is not known yet and may stand in the body.
+    /// Whether the body may tell the message's key, tenant and id, better than it is known so far.
     pub fn body_may_identify(&self, facts: &Facts) -> bool {
-        (self.message_id_in_body && facts.message_ids.is_empty()) || (self.tenant_in_body && facts.tenant.is_none())
+        let better =
+            |body: Option<Rank>, known: Option<Rank>| body.is_some_and(|body| known.is_none_or(|known| body < known));
+        better(self.message_id_in_body, facts.ranks.message_id) || better(self.tenant_in_body, facts.ranks.tenant)
     }
 
     /// The bits of all conditions, and of those that only the body can answer.

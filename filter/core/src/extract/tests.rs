@@ -71,6 +71,21 @@ fn the_first_source_that_tells_wins_and_the_head_before_the_body() {
 }
 
 #[test]
+fn what_the_config_names_in_the_body_goes_before_what_an_adapter_names_in_the_head() {
+    let mut builder = ReaderBuilder::default();
+    builder.field(Field::MessageId, &[source(r#"{"json": "/id"}"#)]);
+    builder.adapter_follows();
+    builder.field(Field::MessageId, &[source(r#"{"header": "x-id"}"#)]);
+    let reader = builder.build();
+    let mut facts = Facts::default();
+    reader.head(&Headers::from_iter([("x-id", "adapter")]), None, &[], false, false, &mut facts);
+    assert!(reader.body_may_identify(&facts));
+    reader.body(BodyKind::Json, br#"{"id": "config"}"#, false, &mut facts);
+    assert_eq!(facts.message_ids, ["config"]);
+    assert!(!reader.body_may_identify(&facts));
+}
+
+#[test]
 fn a_batch_names_each_of_its_messages_and_recipients() {
     let reader = reader(&[
         (Field::MessageId, &[r#"{"json": "/list/*/id"}"#]),

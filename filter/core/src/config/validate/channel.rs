@@ -135,6 +135,7 @@ fn route(
         reader.field(field, &compile(list, &format!("{at}.{name}"), captures, builder.faults));
     }
     builder.message_sources(&mut reader);
+    reader.adapter_follows();
     let recipients = if wire.recipients.is_empty() { operation.recipients.as_slice() } else { &[] };
     let of_adapter = [
         (Field::MessageId, "message_id", operation.message_id.as_slice()),
