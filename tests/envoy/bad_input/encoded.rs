@@ -29,9 +29,9 @@ async fn gzip_goes_through_unread_in_both_directions() {
         counts.bypassed("body_encoded").trace(trace)
     };
     let counted = |trace: &str| {
-        [Http1, Http2].iter().fold(Counts::default(), |counts, _version| {
-            unread(unread(counts, "400", "random"), "200", trace)
-        })
+        [Http1, Http2]
+            .iter()
+            .fold(Counts::default(), |counts, _version| unread(unread(counts, "400", "random"), "200", trace))
     };
     let expected = Expected { held: counted("derived"), passing: counted("too_late") };
     let seen = pair

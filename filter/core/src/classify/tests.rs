@@ -2,6 +2,7 @@
 
 use super::OutcomeClass::*;
 use super::*;
+use crate::adapter::Response;
 use proptest::prelude::*;
 
 const VENDOR: &str = r#"{
