@@ -58,7 +58,6 @@ impl HostMetrics {
         let series = metrics.get(id)?;
         let kind = match series.kind {
             Kind::Counter => MetricKind::Counter,
-            Kind::Gauge => MetricKind::Gauge,
             Kind::Histogram => MetricKind::Histogram,
         };
         let host_id = host::define_metric(kind, &series.name).ok()?;

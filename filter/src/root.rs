@@ -6,7 +6,7 @@ use crate::shell;
 use crate::stream::Stream;
 use pointsman_core::board::{Member, SharedData};
 use pointsman_core::config;
-use pointsman_core::hold::StreamId;
+use pointsman_core::hold::{HoldProof, StreamId};
 use pointsman_core::metrics::name;
 use pointsman_core::plan::Plan;
 use pointsman_core::time::Monotonic;
@@ -27,6 +27,11 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(500);
 /// Names the secret among the VM's environment variables.
 const SECRET_VARIABLE: &str = "POINTSMAN_SECRET";
 
+thread_local! {
+    /// One for the VM, however many configs it sees.
+    static HOLD_PROOF: HoldProof = HoldProof::default();
+}
+
 /// What the streams of one root context share. The host never calls into a VM twice at once, so borrows never meet; if
 /// they ever did, the step would be left out and the push would pass.
 pub(crate) struct Shared {
@@ -34,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: RefCell<HostMetrics>,
     /// Whether any stream has come: the main thread's VM ticks too but serves none.
     pub(crate) serves: Cell<bool>,
+    /// Whether the config watches anything; if not, a stream costs no host call.
+    pub(crate) watches: bool,
     /// Ports that the public can reach; asking for the port costs a host call, so only if there are any.
     pub(crate) edge_ports: Vec<u16>,
 }
@@ -58,10 +65,12 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
-        let bytes = host::buffer(Buffer::PluginConfiguration, 0, size).unwrap_or_default();
-        let Ok(text) = String::from_utf8(bytes) else {
-            host::log(Level::Error, "config rejected: $: is not UTF-8");
-            return false;
+        let text = match configuration(size) {
+            Ok(text) => text,
+            Err(fault) => {
+                host::log(Level::Error, &format!("config rejected: $: {fault}"));
+                return false;
+            }
         };
         match config::load(&text) {
             Ok(plan) => {
@@ -110,7 +119,7 @@ impl Root {
         let empty = plan.is_empty();
         let edge_ports = plan.settings.edge_ports.clone();
         self.board = Some(Member::new(rng.next_u64()));
-        let worker = Worker::new(plan, secret(), Box::new(rng));
+        let worker = Worker::new(plan, secret(), Box::new(rng), HOLD_PROOF.with(Clone::clone));
         let mut metrics = HostMetrics::default();
         // The config that passes everything stands in at every start; it is no news.
         if !empty {
@@ -126,6 +135,7 @@ impl Root {
             worker: RefCell::new(worker),
             metrics: RefCell::new(metrics),
             serves: Cell::new(false),
+            watches: !empty,
             edge_ports,
         }));
     }
@@ -144,14 +154,14 @@ impl Root {
         let Some(mut worker) = self.shared.as_ref().and_then(|shared| shared.worker.try_borrow_mut().ok()) else {
             return;
         };
-        let could_hold = worker.holds.allowed();
+        let worked = worker.holds.works();
         for StreamId(stream) in worker.holds.overdue(now) {
             worker.released(Release::Timeout);
             if let Err(error) = host::resume_request(stream) {
                 host::log(Level::Warn, &format!("a held request could not be released: {error}"));
             }
         }
-        if could_hold && !worker.holds.allowed() {
+        if worked && !worker.holds.works() {
             host::log(
                 Level::Error,
                 "requests are held no more: no held request has got its body; is allow_on_headers_stop_iteration set?",
@@ -174,6 +184,16 @@ impl Root {
     }
 }
 
+/// The config's text. An empty one is valid, and the host gives nothing at all for it.
+fn configuration(size: usize) -> Result<String, String> {
+    if size == 0 {
+        return Ok(String::new());
+    }
+    let bytes =
+        host::buffer(Buffer::PluginConfiguration, 0, size).map_err(|error| format!("cannot be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())
+}
+
 /// The key of derived ids and hashes, if there is a secret.
 fn secret() -> Option<Key> {
     let secret = host::environment(SECRET_VARIABLE).ok().filter(|secret| !secret.is_empty())?;
@@ -186,7 +206,8 @@ fn secret() -> Option<Key> {
     }
 }
 
-/// Counts a config once in the process, however many VMs see it.
+/// Counts a config once in the process, however many VMs see it. Envoy shows a config to one VM on the main thread before
+/// any other, so nobody else is at the key at that moment.
 fn count_config(result: &str, text: &str) {
     let key = format!("pointsman/config/{result}/{}", config::digest(text));
     let first = match host::shared_data(&key) {

@@ -65,7 +65,7 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        let Some(shared) = self.shared.clone() else { return Action::Continue };
+        let Some(shared) = self.shared.clone().filter(|shared| shared.watches) else { return Action::Continue };
         let Ok(map) = host::header_map(Map::Request) else { return Action::Continue };
         let headers = Headers::parse(&map);
         #[cfg(feature = "trap")]
@@ -112,9 +112,8 @@ impl HttpContext for Stream {
     }
 
     fn on_log(&mut self) {
-        let stream = self.id;
         self.watched_step(|exchange, worker| {
-            let effects = exchange.finish(worker, stream, &mut HostShell(Buffer::ResponseBody));
+            let effects = exchange.finish(worker, &mut HostShell(Buffer::ResponseBody));
             (Exchange::Ended, effects)
         });
     }

@@ -159,7 +159,9 @@ pub struct Response {
 }
 
 /// Reads the classes as text first: the path of a fault behind a key that is an enum could not be told.
-fn codes_by_class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<OutcomeClass, Vec<String>>, D::Error> {
+pub(crate) fn codes_by_class<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<OutcomeClass, Vec<String>>, D::Error> {
     let by_name: BTreeMap<String, Vec<String>> = BTreeMap::deserialize(deserializer)?;
     let class = |name: String| OutcomeClass::deserialize(name.into_deserializer());
     by_name.into_iter().map(|(name, codes)| Ok((class(name)?, codes))).collect()
@@ -187,6 +189,18 @@ pub struct Pattern {
     pub message_contains: Vec<String>,
     /// The class.
     pub class: OutcomeClass,
+}
+
+impl Response {
+    /// Gives codes other classes.
+    pub fn reclassify(&mut self, class: &BTreeMap<OutcomeClass, Vec<String>>) {
+        for known in self.class.values_mut() {
+            known.retain(|code| !class.values().flatten().any(|moved| moved == code));
+        }
+        for (class, codes) in class {
+            self.class.entry(*class).or_default().extend(codes.iter().cloned());
+        }
+    }
 }
 
 impl Adapter {

@@ -267,8 +267,8 @@ impl Classifier {
         match call {
             OutcomeClass::Ok | OutcomeClass::Partial => Fate::Accepted,
             _ if surely_not => Fate::Rejected,
-            // A class of failure that the vendor has named, with a status that is not the server's own failure.
-            OutcomeClass::Unknown | OutcomeClass::Timeout => Fate::Unsure,
+            // A duplicate was not sent again, but once it was: a replay elsewhere would double it.
+            OutcomeClass::Unknown | OutcomeClass::Timeout | OutcomeClass::Duplicate => Fate::Unsure,
             _ if status >= 500 => Fate::Unsure,
             _ => Fate::Rejected,
         }

@@ -9,6 +9,7 @@ use crate::plan::Direction;
 use crate::time::{Monotonic, WallClock};
 use crate::worker::{Bypass, Worker};
 
+mod collected;
 mod context;
 mod request;
 mod response;
@@ -16,9 +17,6 @@ mod visit;
 
 use request::RequestState;
 use response::ResponseState;
-
-/// A body in more pieces than this is not read on: each costs a host call.
-const MAX_READS: u16 = 1_024;
 
 /// Where an exchange stands.
 #[derive(Debug, Default)]
@@ -179,9 +177,8 @@ impl Exchange {
     }
 
     /// The exchange is over, however it ended.
-    pub fn finish(self, worker: &mut Worker, stream: StreamId, shell: &mut dyn Shell) -> Effects {
+    pub fn finish(self, worker: &mut Worker, shell: &mut dyn Shell) -> Effects {
         let mut effects = Effects::default();
-        worker.holds.forget(stream);
         if let Self::Response(state) = self.request_over(worker) {
             // What the log finds open has not been answered as it should.
             state.abort(worker, shell, &mut effects);

@@ -140,13 +140,23 @@ impl Facts {
         if text.is_empty() || (text.len() > MAX_VALUE_BYTES && want.field != Field::Recipient) {
             return;
         }
+        // What cannot be read says nothing, and leaves the word to the next source.
+        let unreadable = match want.field {
+            Field::Priority => text.parse::<u8>().is_err(),
+            Field::SubmittedAt => WallClock::from_unix(text).is_none(),
+            _ => false,
+        };
+        if unreadable {
+            return;
+        }
         let Some(better) = self.claim(want) else { return };
         match want.field {
             Field::MessageId => {
                 if better {
                     self.message_ids.clear();
                 }
-                if self.message_ids.len() < MAX_MESSAGE_IDS {
+                let known = self.message_ids.last().is_some_and(|last| *last == text);
+                if !known && self.message_ids.len() < MAX_MESSAGE_IDS {
                     self.message_ids.push(text.to_owned());
                 }
             }

@@ -4,16 +4,26 @@
 //! the route's timeout. Nothing tells a filter whether the knob is set, except that a body arrives.
 
 use crate::time::Monotonic;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// As long as holding is unproven, this many releases by time-out end it.
 const UNPROVEN_RELEASES: u8 = 3;
+/// As long as holding is unproven, no more than this many wait at once: they are the pushes that a missing knob delays.
+const MAX_UNPROVEN: usize = 64;
+/// More than this are not held: their traces come too late, and they pass.
+pub const MAX_HELD: usize = 65_536;
 
 /// A stream as the host numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId(pub u32);
 
-/// Whether holding works in this VM.
+/// Whether holding works in this VM: all workers that a VM makes, one after another, share it.
+#[derive(Clone, Debug, Default)]
+pub struct HoldProof(Rc<Cell<Proof>>);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Proof {
     /// No held stream has got its body yet.
@@ -24,59 +34,74 @@ enum Proof {
     Fails,
 }
 
-/// The held streams of one worker. They are open visits too, so that table's bound is theirs.
+impl Default for Proof {
+    fn default() -> Self {
+        Self::Open { releases: 0 }
+    }
+}
+
+/// The held streams of one worker.
 #[derive(Debug)]
 pub struct Holds {
-    proof: Proof,
+    proof: HoldProof,
     timeout: Duration,
-    held: Vec<(StreamId, Monotonic)>,
+    held: BTreeMap<StreamId, Monotonic>,
 }
 
 impl Holds {
     /// Nothing held; a stream may wait for `timeout`.
-    pub const fn new(timeout: Duration) -> Self {
-        Self { proof: Proof::Open { releases: 0 }, timeout, held: Vec::new() }
+    pub const fn new(timeout: Duration, proof: HoldProof) -> Self {
+        Self { proof, timeout, held: BTreeMap::new() }
     }
 
-    /// Whether a request may be held.
+    /// Whether holding has not turned out to be impossible.
+    pub fn works(&self) -> bool {
+        self.proof.0.get() != Proof::Fails
+    }
+
+    /// Whether one more request may be held.
     pub fn allowed(&self) -> bool {
-        self.proof != Proof::Fails
+        match self.proof.0.get() {
+            Proof::Open { .. } => self.held.len() < MAX_UNPROVEN,
+            Proof::Works => self.held.len() < MAX_HELD,
+            Proof::Fails => false,
+        }
     }
 
     /// Holds a stream.
     pub fn hold(&mut self, stream: StreamId, now: Monotonic) {
-        self.held.push((stream, now));
+        self.held.insert(stream, now);
     }
 
     /// A body callback has come for `stream`: `true` if it is held, which proves that holding works; `false` if it has
     /// been released meanwhile.
     pub fn is_held(&mut self, stream: StreamId) -> bool {
-        let held = self.held.iter().any(|(known, _)| *known == stream);
+        let held = self.held.contains_key(&stream);
         if held {
-            self.proof = Proof::Works;
+            self.proof.0.set(Proof::Works);
         }
         held
     }
 
     /// The stream goes on or has ended.
     pub fn forget(&mut self, stream: StreamId) {
-        self.held.retain(|(known, _)| *known != stream);
+        self.held.remove(&stream);
     }
 
     /// Takes the streams that have waited too long; each must be resumed.
     pub fn overdue(&mut self, now: Monotonic) -> Vec<StreamId> {
-        let timeout = self.timeout;
-        let (overdue, held) = self.held.drain(..).partition(|(_, since)| now.since(*since) >= timeout);
-        self.held = held;
-        let overdue: Vec<(StreamId, Monotonic)> = overdue;
-        for _ in &overdue {
-            self.proof = match self.proof {
+        let is_overdue = |since: Monotonic| now.since(since) >= self.timeout;
+        let overdue: Vec<StreamId> =
+            self.held.iter().filter(|(_, since)| is_overdue(**since)).map(|(stream, _)| *stream).collect();
+        for stream in &overdue {
+            self.held.remove(stream);
+            self.proof.0.set(match self.proof.0.get() {
                 Proof::Open { releases } if releases.saturating_add(1) >= UNPROVEN_RELEASES => Proof::Fails,
                 Proof::Open { releases } => Proof::Open { releases: releases.saturating_add(1) },
                 proof => proof,
-            };
+            });
         }
-        overdue.into_iter().map(|(stream, _)| stream).collect()
+        overdue
     }
 }
 
@@ -95,7 +120,7 @@ mod tests {
 
     #[test]
     fn three_releases_without_a_body_end_holding() {
-        let mut holds = Holds::new(Duration::from_secs(5));
+        let mut holds = Holds::new(Duration::from_secs(5), HoldProof::default());
         for stream in 0..3 {
             assert!(holds.allowed());
             release(&mut holds, stream, u64::from(stream) * 10);
@@ -104,8 +129,31 @@ mod tests {
     }
 
     #[test]
+    fn what_one_worker_of_a_vm_has_found_out_the_next_one_knows() {
+        let proof = HoldProof::default();
+        let mut first = Holds::new(Duration::from_secs(5), proof.clone());
+        for stream in 0..3 {
+            release(&mut first, stream, u64::from(stream) * 10);
+        }
+        assert!(!Holds::new(Duration::from_secs(5), proof).allowed());
+    }
+
+    #[test]
+    fn while_it_is_unproven_few_wait_at_once() {
+        let mut holds = Holds::new(Duration::from_secs(5), HoldProof::default());
+        for stream in 0.. {
+            if !holds.allowed() {
+                break;
+            }
+            holds.hold(StreamId(stream), Monotonic(0));
+        }
+        assert_eq!(holds.held.len(), MAX_UNPROVEN);
+        assert!(holds.is_held(StreamId(0)) && holds.allowed());
+    }
+
+    #[test]
     fn once_a_body_has_come_slow_uploaders_release_only_themselves() {
-        let mut holds = Holds::new(Duration::from_secs(5));
+        let mut holds = Holds::new(Duration::from_secs(5), HoldProof::default());
         holds.hold(StreamId(99), Monotonic(0));
         assert!(holds.is_held(StreamId(99)));
         holds.forget(StreamId(99));

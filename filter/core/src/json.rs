@@ -4,7 +4,6 @@
 //! the fault is still found, and the end of the scan tells how far the text can be trusted.
 
 use std::borrow::Cow;
-use std::fmt;
 
 mod cursor;
 
@@ -71,14 +70,9 @@ pub enum Scan {
 }
 
 /// Why a text is not a JSON pointer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a JSON pointer: it must be empty or start with `/`, and `~` stands only before `0` or `1`")]
 pub struct InvalidPointer;
-
-impl fmt::Display for InvalidPointer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is not a JSON pointer: it must be empty or start with `/`, and `~` stands only before `0` or `1`")
-    }
-}
 
 impl Default for Pointers {
     fn default() -> Self {

@@ -13,6 +13,7 @@ pub mod extract;
 pub mod headers;
 pub mod hold;
 pub mod json;
+mod labels;
 pub mod metrics;
 pub mod observe;
 pub mod open;

@@ -6,13 +6,11 @@ mod bound;
 
 pub use bound::{MAX_SERIES, bound};
 
-/// What a series is to Envoy.
+/// What a series is to Envoy. Gauges are not among them: they are set, not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Only ever grows.
     Counter,
-    /// The sum over all workers, set by one of them.
-    Gauge,
     /// Milliseconds.
     Histogram,
 }

@@ -30,7 +30,7 @@ pub struct NodeExit<'a> {
     pub is_message: bool,
     /// The time between entering and leaving.
     pub duration: Duration,
-    /// The time since the message was submitted, where that is known.
+    /// The time from submission to acceptance by a vendor, where both are known.
     pub message_time: Option<Duration>,
 }
 

@@ -61,6 +61,11 @@ impl OutcomeClass {
         Self::Unknown,
     ];
 
+    /// The place in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The value of the metric label `outcome`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -177,7 +182,8 @@ mod tests {
 
     #[test]
     fn class_names_are_their_serde_names() {
-        for class in OutcomeClass::ALL {
+        for (index, class) in OutcomeClass::ALL.into_iter().enumerate() {
+            assert_eq!(class.index(), index);
             let read: OutcomeClass = serde_json::from_value(class.as_str().into()).unwrap();
             assert_eq!(read, class);
         }

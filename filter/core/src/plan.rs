@@ -12,6 +12,13 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub(crate) u16);
 
+impl NodeId {
+    /// The place of the node in [`Plan::nodes`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Index of a route of a [`Plan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteId(pub(crate) u16);

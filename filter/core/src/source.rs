@@ -84,8 +84,6 @@ pub enum SourceFault {
     NotInResponse,
 }
 
-impl std::error::Error for InvalidPointer {}
-
 impl Source {
     /// Checks `wire` for a request whose path pattern has `captures`.
     pub fn of_request(wire: &SourceWire, captures: &[Box<str>]) -> Result<Self, SourceFault> {

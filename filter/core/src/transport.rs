@@ -29,6 +29,7 @@ impl Transport {
         }
         // The reason in braces outranks the name before them: a reset by a refused connection was never sent.
         if details.contains("connection_failure")
+            || details.contains("connection_timeout")
             || details.contains("{overflow")
             || starts(&[
                 "no_healthy_upstream",
@@ -72,6 +73,7 @@ mod tests {
                 not_sent,
             ),
             ("upstream_reset_before_response_started{connection_failure}", not_sent),
+            ("upstream_reset_before_response_started{connection_timeout}", not_sent),
             ("upstream_reset_before_response_started{overflow}", not_sent),
             ("upstream_reset_before_response_started{connection_termination}", broken),
             ("upstream_reset_before_response_started{remote_reset}", broken),

@@ -1,125 +1,94 @@
 //! What one worker keeps between exchanges: the plan, the counts, the open and the held visits.
 
-use crate::classify::Verdict;
-use crate::hold::Holds;
-use crate::metrics::{Kind, Metrics, SeriesId, name};
+use crate::hold::{HoldProof, Holds};
+use crate::labels::{Counters, label};
+use crate::metrics::Metrics;
 use crate::observe::{self, NodeExit, Observer};
 use crate::open::OpenVisits;
 use crate::plan::Plan;
 use crate::trace::{Key, SpanId, TraceId, random_span_id, random_trace_id};
 use rand_core::Rng;
+use std::cell::Cell;
+use std::rc::Rc;
 
-/// Why a push, or a part of it, was not looked at. It passed unchanged all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bypass {
-    /// No node of the config is visited by it.
-    NoNode,
-    /// The listener has no `traffic_direction`.
-    NoDirection,
-    /// A body was longer than `max_body_bytes`; only its beginning was read.
-    BodyTooLarge,
-    /// A body came in too many pieces; only the first ones were read.
-    BodyInPieces,
-    /// A body is compressed.
-    BodyEncoded,
-    /// A body is not what its route reads: no JSON, or cut short.
-    BodyUnreadable,
-    /// Too many visits are open for this one to be seen while it is.
-    OpenTableFull,
-}
-
-impl Bypass {
-    const ALL: [Self; 7] = [
-        Self::NoNode,
-        Self::NoDirection,
-        Self::BodyTooLarge,
-        Self::BodyInPieces,
-        Self::BodyEncoded,
-        Self::BodyUnreadable,
-        Self::OpenTableFull,
-    ];
-
-    /// The value of the label `reason`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoNode => "no_node",
-            Self::NoDirection => "no_direction",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyInPieces => "body_in_pieces",
-            Self::BodyEncoded => "body_encoded",
-            Self::BodyUnreadable => "body_unreadable",
-            Self::OpenTableFull => "open_table_full",
-        }
+label! {
+    /// Why a push, or a part of it, was not looked at. It passed unchanged all the same.
+    pub enum Bypass {
+        /// No node of the config is visited by it.
+        NoNode = "no_node",
+        /// The listener has no `traffic_direction`.
+        NoDirection = "no_direction",
+        /// A body was longer than `max_body_bytes`; only its beginning was read.
+        BodyTooLarge = "body_too_large",
+        /// A body came in too many pieces; only the first ones were read.
+        BodyInPieces = "body_in_pieces",
+        /// A body is compressed.
+        BodyEncoded = "body_encoded",
+        /// A body is not what its route reads: no JSON, or cut short.
+        BodyUnreadable = "body_unreadable",
+        /// Too much of other bodies is being kept for this one.
+        BodyMemoryFull = "body_memory_full",
+        /// Too many visits are open for this one to be seen while it is.
+        OpenTableFull = "open_table_full",
     }
 }
 
-/// What became of the trace context of an exchange. Every watched exchange has one of the first six; the last two tell
-/// in addition why an incoming context was not continued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TraceResult {
-    /// A valid context came in and goes on.
-    Continued,
-    /// The trace id was derived from the message id.
-    Derived,
-    /// The message has no id, so its trace id is random.
-    Random,
-    /// There is a message id but no secret to derive from, so the trace id is random.
-    NoSecret,
-    /// The id may stand in the body, which comes too late for a header: nothing was written.
-    TooLate,
-    /// The config says where the id stands, but it does not stand there: nothing was written.
-    MissingId,
-    /// The incoming context is not valid and was replaced or removed.
-    Invalid,
-    /// The incoming context came from the public and was not believed.
-    Edge,
-}
-
-impl TraceResult {
-    const ALL: [Self; 8] = [
-        Self::Continued,
-        Self::Derived,
-        Self::Random,
-        Self::NoSecret,
-        Self::TooLate,
-        Self::MissingId,
-        Self::Invalid,
-        Self::Edge,
-    ];
-
-    /// The value of the label `result`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Continued => "continued",
-            Self::Derived => "derived",
-            Self::Random => "random",
-            Self::NoSecret => "no_secret",
-            Self::TooLate => "too_late",
-            Self::MissingId => "missing_id",
-            Self::Invalid => "invalid",
-            Self::Edge => "edge",
-        }
+label! {
+    /// What became of the trace context of an exchange. Every watched exchange has one of the first six; the last two
+    /// tell in addition why an incoming context was not continued.
+    pub enum TraceResult {
+        /// A valid context came in and goes on.
+        Continued = "continued",
+        /// The trace id was derived from the message id.
+        Derived = "derived",
+        /// The message has no id, so its trace id is random.
+        Random = "random",
+        /// There may be a message id but no secret to derive from, so the trace id is random.
+        NoSecret = "no_secret",
+        /// The id may stand in the body, which comes too late for a header: nothing was written.
+        TooLate = "too_late",
+        /// The config says where the id stands, but it does not stand there: nothing was written.
+        MissingId = "missing_id",
+        /// The incoming context is not valid and was replaced or removed.
+        Invalid = "invalid",
+        /// The incoming context came from the public and was not believed.
+        Edge = "edge",
     }
 }
 
-/// Why a held request was released before its body was in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
-    /// The body is longer than `max_body_bytes`.
-    BodyTooLarge,
-    /// The body did not come within `hold_timeout`.
-    Timeout,
+label! {
+    /// Why a held request was released before its body was in.
+    pub enum Release {
+        /// The body is longer than `max_body_bytes`: only its first piece was waited for.
+        BodyTooLarge = "body_too_large",
+        /// The length of the body is not announced: only its first piece was waited for.
+        LengthUnknown = "length_unknown",
+        /// The body did not come within `hold_timeout`.
+        Timeout = "timeout",
+    }
 }
 
-impl Release {
-    const ALL: [Self; 2] = [Self::BodyTooLarge, Self::Timeout];
+/// The most that one worker keeps of all bodies together, in bytes. A WebAssembly memory cannot grow for ever, and one
+/// that cannot grow traps.
+pub const MAX_BODY_MEMORY: usize = 64 << 20;
 
-    /// The value of the label `reason`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BodyTooLarge => "body_too_large",
-            Self::Timeout => "timeout",
+/// What is left of [`MAX_BODY_MEMORY`], shared by all exchanges of a worker.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BodyMemory(Rc<Cell<usize>>);
+
+impl BodyMemory {
+    /// Takes `bytes`, unless that would be too much.
+    pub(crate) fn take(&self, bytes: usize) -> bool {
+        let taken = self.0.get().saturating_add(bytes);
+        let fits = taken <= MAX_BODY_MEMORY;
+        if fits {
+            self.0.set(taken);
         }
+        fits
+    }
+
+    pub(crate) fn give_back(&self, bytes: usize) {
+        self.0.set(self.0.get().saturating_sub(bytes));
     }
 }
 
@@ -131,9 +100,10 @@ pub struct Worker {
     /// Counts that wait for the shell to flush them.
     pub metrics: Metrics,
     observers: Vec<Box<dyn Observer>>,
-    bypasses: Vec<Option<SeriesId>>,
-    trace_results: Vec<Option<SeriesId>>,
-    releases: Vec<Option<SeriesId>>,
+    bypasses: Counters<Bypass>,
+    trace_results: Counters<TraceResult>,
+    releases: Counters<Release>,
+    pub(crate) body_memory: BodyMemory,
     /// Visits that have not ended.
     pub open: OpenVisits,
     /// Requests that wait for their body.
@@ -143,29 +113,23 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker for `plan`. `key` comes from the secret, if there is one; `rng` must be seeded apart for each VM.
-    pub fn new(plan: Plan, key: Option<Key>, rng: Box<dyn Rng>) -> Self {
+    /// A worker for `plan`. `key` comes from the secret, if there is one; `rng` must be seeded apart for each VM; `proof`
+    /// is the VM's own, since whether holding works does not change with the config.
+    pub fn new(plan: Plan, key: Option<Key>, rng: Box<dyn Rng>, proof: HoldProof) -> Self {
         let mut metrics = Metrics::default();
-        let observers = observe::all(&plan, &mut metrics);
-        let mut counter =
-            |metric: &str, label: &str, value: &str| metrics.series(Kind::Counter, name(metric, &[(label, value)]));
-        let bypasses = Bypass::ALL.map(|reason| counter("pointsman_bypassed_total", "reason", reason.as_str()));
-        let traces =
-            TraceResult::ALL.map(|result| counter("pointsman_trace_contexts_total", "result", result.as_str()));
-        let releases = Release::ALL.map(|reason| counter("pointsman_held_released_total", "reason", reason.as_str()));
-        let holds = Holds::new(plan.settings.hold_timeout);
         Self {
-            plan,
             key,
             rng,
-            metrics,
-            observers,
-            bypasses: bypasses.to_vec(),
-            trace_results: traces.to_vec(),
-            releases: releases.to_vec(),
+            observers: observe::all(&plan, &mut metrics),
+            bypasses: Counters::new("pointsman_bypassed_total", "reason", &mut metrics),
+            trace_results: Counters::new("pointsman_trace_contexts_total", "result", &mut metrics),
+            releases: Counters::new("pointsman_held_released_total", "reason", &mut metrics),
+            body_memory: BodyMemory::default(),
             open: OpenVisits::default(),
-            holds,
+            holds: Holds::new(plan.settings.hold_timeout, proof),
             log_visits: false,
+            metrics,
+            plan,
         }
     }
 
@@ -180,16 +144,16 @@ impl Worker {
     }
 
     pub(crate) fn bypass(&mut self, reason: Bypass) {
-        self.metrics.add(self.bypasses.get(reason as usize).copied().flatten(), 1);
+        self.bypasses.count(reason, &mut self.metrics);
     }
 
     pub(crate) fn trace_result(&mut self, result: TraceResult) {
-        self.metrics.add(self.trace_results.get(result as usize).copied().flatten(), 1);
+        self.trace_results.count(result, &mut self.metrics);
     }
 
     /// A held request goes on without its body.
     pub fn released(&mut self, reason: Release) {
-        self.metrics.add(self.releases.get(reason as usize).copied().flatten(), 1);
+        self.releases.count(reason, &mut self.metrics);
     }
 
     pub(crate) fn span_id(&mut self) -> SpanId {
@@ -210,9 +174,4 @@ impl Worker {
     pub fn gauges(&self, now: crate::time::Monotonic) -> std::collections::BTreeMap<String, u64> {
         self.open.gauges(&self.plan, now)
     }
-}
-
-/// The class, fate and figures of one visit, for a log line.
-pub(crate) fn describe(verdict: &Verdict) -> String {
-    format!("outcome={} fate={} messages={}", verdict.call.as_str(), verdict.fate.as_str(), verdict.tally.total())
 }

@@ -80,49 +80,52 @@ async fn an_answer_in_pieces_of_one_byte_comes_back_whole() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_to_be_asked_for_its_body_is_asked() {
+async fn a_client_that_waits_to_be_asked_for_its_body_is_asked_and_one_that_never_waits_is_served() {
     let pair = Pair::start(RULES).await;
-    let push = pushes::lc("m1");
-    let head = format!(
-        "POST /push HTTP/1.1\r\nhost: lc.internal\r\ncontent-length: {}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
-        push.body().len()
-    );
-    let counted = |trace: &str| ok(Counts::default()).trace(trace);
+    let counted = |trace: &str| (0..3).fold(Counts::default(), |counts, _| ok(counts).trace(trace));
     let expected = Expected { held: counted("derived"), passing: counted("too_late") };
     pair.same(&expected, async |bed: &Bed| {
-        let mut wire = Wire::connect(bed.envoy.outbound()).await;
-        wire.write(head.as_bytes()).await;
-        wire.wait_for(b"HTTP/1.1 100 Continue\r\n\r\n").await;
-        wire.write(push.body()).await;
-        let answer = Message::of_wire(wire.answer().await);
-        vec![Exchange { request: Message::of_request(&bed.last_at("lc")), answer }]
+        bed.vendors.forget_requests("lc").unwrap();
+        let answers = [expecting(bed).await, pipelined(bed).await];
+        let requests = bed.vendors.requests("lc").unwrap();
+        assert_eq!(requests.len(), 3);
+        let answers = [&answers[0], &answers[1], &answers[1]].into_iter().cloned();
+        let both = requests.iter().zip(answers);
+        both.map(|(request, answer)| Exchange { request: Message::of_request(request), answer }).collect()
     })
     .await;
 }
 
-#[tokio::test]
-async fn pushes_in_one_segment_on_one_connection_are_told_apart() {
-    let pair = Pair::start(RULES).await;
-    let push = |id: &str, more: &str| {
-        let push = pushes::lc(id);
-        let body = String::from_utf8_lossy(push.body()).into_owned();
-        format!("POST /push HTTP/1.1\r\nhost: lc.internal\r\ncontent-length: {}\r\n{more}\r\n{body}", body.len())
-    };
-    let both = format!("{}{}", push("m1", ""), push("m2", "connection: close\r\n"));
-    let counted = |trace: &str| ok(ok(Counts::default())).trace(trace).trace(trace);
-    let expected = Expected { held: counted("derived"), passing: counted("too_late") };
-    pair.same(&expected, async |bed: &Bed| {
-        bed.vendors.forget_requests("lc").unwrap();
-        let mut wire = Wire::connect(bed.envoy.outbound()).await;
-        wire.write(both.as_bytes()).await;
-        let mut answer = Message::of_wire(wire.answer().await);
-        // The second answer stands in what looks like the body of the first.
-        answer.body = without_dates(&answer.body);
-        let requests = bed.vendors.requests("lc").unwrap();
-        assert_eq!(requests.len(), 2);
-        requests.iter().map(|it| Exchange { request: Message::of_request(it), answer: answer.clone() }).collect()
-    })
-    .await;
+/// One push, in HTTP/1.1 by hand.
+fn by_hand(id: &str, lines: &str) -> (String, String) {
+    let body = String::from_utf8_lossy(pushes::lc(id).body()).into_owned();
+    let head = format!("POST /push HTTP/1.1\r\nhost: lc.internal\r\ncontent-length: {}\r\n{lines}\r\n", body.len());
+    (head, body)
+}
+
+/// Sends the body only when asked for it.
+async fn expecting(bed: &Bed) -> Message {
+    let (head, body) = by_hand("m1", "expect: 100-continue\r\nconnection: close\r\n");
+    let mut wire = Wire::connect(bed.envoy.outbound()).await;
+    wire.write(head.as_bytes()).await;
+    wire.wait_for(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+    wire.write(body.as_bytes()).await;
+    answers(wire).await
+}
+
+/// Sends two pushes in one segment.
+async fn pipelined(bed: &Bed) -> Message {
+    let (first, second) = (by_hand("m2", ""), by_hand("m3", "connection: close\r\n"));
+    let mut wire = Wire::connect(bed.envoy.outbound()).await;
+    wire.write([first.0, first.1, second.0, second.1].concat().as_bytes()).await;
+    answers(wire).await
+}
+
+/// All answers on the connection; the second stands in what looks like the body of the first.
+async fn answers(wire: Wire) -> Message {
+    let mut answer = Message::of_wire(wire.answer().await);
+    answer.body = without_dates(&answer.body);
+    answer
 }
 
 fn without_dates(bytes: &[u8]) -> Vec<u8> {

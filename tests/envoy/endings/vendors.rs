@@ -10,6 +10,7 @@ use pointsman_tests::bodies::Pieces;
 use pointsman_tests::counts::Counts;
 use pointsman_tests::counts::node::{FCM, LC, OPPO};
 use pointsman_tests::recorder::Recorder;
+use pointsman_tests::wire::Wire;
 use pointsman_tests::{Setup, pushes};
 use std::time::Duration;
 
@@ -69,22 +70,39 @@ async fn a_vendor_that_resets_in_the_middle_is_unavailable() {
     bed.expect_in_flight(FCM, 0).await;
 }
 
+/// The gateway behind two hosts, in HTTP/2 and in HTTP/1.1.
+const HASTY: &str = r#"{
+    "channels": [{"name": "lc", "adapter": "generic-json", "hosts": ["lc.internal", "api-intl.push.oppomobile.com"]}],
+    "hold_request": true
+}"#;
+
 #[tokio::test]
 async fn an_answer_that_does_not_wait_for_the_end_of_the_request_counts_as_it_is() {
     let gateway = Recorder::hasty(|| Response::new(full(r#"{"code":0}"#))).await;
-    let bed = Setup::with_rules("{}").upstream("gateway", gateway.addr, Protocol::Http2).start().await;
+    let bed = Setup::with_rules("{}")
+        .upstream("gateway", gateway.addr, Protocol::Http2)
+        .upstream("oppo-intl", gateway.addr, Protocol::Http1)
+        .start()
+        .await;
+    // Longer than what is held, and without an end: the vendor answers before there is one.
+    let body = format!(r#"{{"message_id":"m1","to":"u","body":"{}"#, "b".repeat(30_000));
     for hold in [true, false] {
-        bed.apply(&RULES.replace("true", &hold.to_string())).await;
+        bed.apply(&HASTY.replace("true", &hold.to_string())).await;
         let before = bed.counts().await;
-        // Longer than what is held, and without an end: the vendor answers before there is one.
-        let body = format!(r#"{{"message_id":"m1","to":"u","body":"{}"#, "b".repeat(30_000));
-        let push = pushes::lc("m1").map(|_| Pieces::of(body.as_bytes(), 8_192).unfinished());
-        let answer = send_within(bed.envoy.outbound(), Http2, push, TIMEOUT).await.unwrap();
+        let streaming = pushes::lc("m1").map(|_| Pieces::of(body.as_bytes(), 8_192).unfinished());
+        let answer = send_within(bed.envoy.outbound(), Http2, streaming, TIMEOUT).await.unwrap();
         assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, r#"{"code":0}"#));
-        let counted = Counts::default().call(LC, "ok").messages(LC, "ok", 1).code(LC, "0", 1);
-        let counted = counted.bypassed("body_too_large");
-        let expected =
-            if hold { counted.trace("derived").released("body_too_large") } else { counted.trace("too_late") };
+        let mut wire = Wire::connect(bed.envoy.outbound()).await;
+        wire.write(b"POST /push HTTP/1.1\r\nhost: api-intl.push.oppomobile.com\r\ncontent-length: 100000\r\n\r\n")
+            .await;
+        wire.write(body.as_bytes()).await;
+        let answer = wire.answer().await;
+        assert_eq!((answer.status.as_str(), answer.body.as_slice()), ("HTTP/1.1 200 OK", &br#"{"code":0}"#[..]));
+        let ok = Counts::default().call(LC, "ok").messages(LC, "ok", 1).code(LC, "0", 1).bypassed("body_too_large");
+        // The body that has announced its length is known to be too long, and nobody waits for it.
+        let announced = ok.clone().trace("too_late");
+        let streamed = if hold { ok.trace("derived").released("body_too_large") } else { ok.trace("too_late") };
+        let expected = announced.and(&streamed);
         bed.expect_counts_since(&before, &expected).await;
         bed.expect_in_flight(LC, 0).await;
     }

@@ -3,6 +3,7 @@
 use super::{Classifier, CodeBook, InvalidStatus, StatusRange, Want};
 use crate::adapter::{Condition, Items, Response};
 use crate::json::Pointers;
+use crate::outcome::OutcomeClass;
 use crate::source::{Place, Source, SourceFault, SourceWire};
 use std::collections::HashMap;
 
@@ -15,9 +16,15 @@ pub enum ResponseFault {
     /// A status.
     #[error(transparent)]
     Status(#[from] InvalidStatus),
-    /// `items` does not go through an array.
-    #[error("names one value, but results per recipient need a JSON pointer with `*`")]
+    /// `items` does not go through one array.
+    #[error("does not name one value of each recipient: a JSON pointer with one `*` does")]
     ItemsWithoutEach,
+    /// Code and sign of acceptance are in different arrays.
+    #[error("is in another array than `items.code`: both must be of one recipient")]
+    ItemsApart,
+    /// A class that is no failure.
+    #[error("lists codes of failure as `{0}`: what a success is stands in `ok_status`, `ok_codes` and `ok_when`")]
+    NoFailure(&'static str),
 }
 
 impl Classifier {
@@ -33,7 +40,7 @@ impl Classifier {
         let mut this =
             Self { code_optional: code_optional || response.ok_codes.is_empty(), ..Self::empty(response, items) };
         this.read_statuses(response, &mut faults);
-        this.read_codes(response);
+        this.read_codes(response, &mut faults);
         for (rank, source) in response.code.iter().enumerate() {
             this.want(Source::of_response(source), Want::Code(rank), format!("code[{rank}]"), &mut faults);
         }
@@ -46,9 +53,13 @@ impl Classifier {
             this.want(Source::of_response(source), Want::Condition(index), path, &mut faults);
         }
         if let Some(items) = items {
-            this.want_item(&items.code, Want::ItemCode, "items.code", &mut faults);
+            let code = this.want_item(&items.code, Want::ItemCode, "items.code", &mut faults);
             if let Some(accepted) = &items.accepted {
-                this.want_item(accepted, Want::ItemAccepted, "items.accepted", &mut faults);
+                let path = "items.accepted";
+                let array = this.want_item(accepted, Want::ItemAccepted, path, &mut faults);
+                if array != code {
+                    faults.push((path.to_owned(), ResponseFault::ItemsApart));
+                }
             }
         }
         if faults.is_empty() { Ok(this) } else { Err(faults) }
@@ -98,8 +109,17 @@ impl Classifier {
         self.statuses.sort_by_key(|(range, _)| range.width());
     }
 
-    fn read_codes(&mut self, response: &Response) {
+    fn read_codes(&mut self, response: &Response, faults: &mut Vec<(String, ResponseFault)>) {
+        let mut must_fail = |class: OutcomeClass, path: String| {
+            if matches!(class, OutcomeClass::Ok | OutcomeClass::Partial) {
+                faults.push((path, ResponseFault::NoFailure(class.as_str())));
+            }
+        };
+        for (index, pattern) in response.pattern.iter().enumerate() {
+            must_fail(pattern.class, format!("pattern[{index}].class"));
+        }
         for (class, codes) in &response.class {
+            must_fail(*class, format!("class.{}", class.as_str()));
             for code in codes {
                 match code.strip_suffix('*') {
                     Some(family) => self.families.push((family.into(), *class)),
@@ -116,11 +136,24 @@ impl Classifier {
         }
     }
 
-    fn want_item(&mut self, wire: &SourceWire, want: Want, path: &str, faults: &mut Vec<(String, ResponseFault)>) {
-        if wire.json.as_ref().is_none_or(|pointer| !pointer.split('/').any(|token| token == "*")) {
-            faults.push((path.to_owned(), ResponseFault::ItemsWithoutEach));
-        }
+    /// Wants a value of each element of an array, whose pointer it returns.
+    fn want_item(
+        &mut self,
+        wire: &SourceWire,
+        want: Want,
+        path: &str,
+        faults: &mut Vec<(String, ResponseFault)>,
+    ) -> Option<String> {
         self.want(Source::of_response(wire), want, path.to_owned(), faults);
+        let tokens: Vec<&str> = wire.json.as_deref().unwrap_or_default().split('/').collect();
+        let mut stars = tokens.iter().enumerate().filter(|(_, token)| **token == "*").map(|(at, _)| at);
+        match (stars.next(), stars.next()) {
+            (Some(at), None) => Some(tokens.get(..at).unwrap_or_default().join("/")),
+            _ => {
+                faults.push((path.to_owned(), ResponseFault::ItemsWithoutEach));
+                None
+            }
+        }
     }
 
     fn want(

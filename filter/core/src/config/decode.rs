@@ -15,7 +15,7 @@ const MAX_FAULTS: usize = 100;
 /// Reads a config; `None` if nothing can be made of it. Text without content is the empty config.
 pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
     if text.trim().is_empty() {
-        return Some(ConfigWire::default());
+        return Some(ConfigWire { says_nothing: true, ..ConfigWire::default() });
     }
     let mut document: Value = match serde_json::from_str(text) {
         Ok(document) => document,
@@ -28,11 +28,12 @@ pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
         faults.add("$", "is not a JSON object");
         return None;
     }
+    let says_nothing = document.as_object().is_some_and(serde_json::Map::is_empty);
     take_out_nulls("$", &mut document, faults);
     let mut taken_out: Vec<String> = Vec::new();
     for _ in 0..MAX_FAULTS {
         let error: serde_path_to_error::Error<serde_json::Error> = match serde_path_to_error::deserialize(&document) {
-            Ok(wire) => return Some(wire),
+            Ok(wire) => return Some(ConfigWire { says_nothing, ..wire }),
             Err(error) => error,
         };
         let mut path = segments(error.path());

@@ -68,7 +68,7 @@ fn a_config_says_what_the_convention_leaves_open() {
     let settings = load(&fs::read_to_string(path).unwrap()).unwrap().settings;
     assert_eq!((&*settings.tenant, settings.edge_ports.as_slice()), ("acme", [8443].as_slice()));
     assert_eq!((settings.hold_request, format_duration(settings.hold_timeout)), (true, "1m".to_owned()));
-    assert_eq!((settings.max_body_bytes, settings.blocked_after.len()), (1_048_576, 8));
+    assert_eq!((settings.max_body_bytes, settings.blocked_after.len()), (262_144, 8));
     assert_eq!((settings.sample_ratio.get(), settings.hash_recipients), (0.25, false));
     assert_eq!(settings.country_code, crate::trace::CountryCode::new(852).unwrap());
     assert_eq!(format_duration(settings.message_objective.limit), "5m");

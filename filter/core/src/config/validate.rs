@@ -6,7 +6,7 @@ mod node;
 mod settings;
 
 use super::Faults;
-use super::wire::{ConfigWire, List, ObjectiveWire};
+use super::wire::{ConfigWire, ObjectiveWire};
 use crate::extract::{Field, ReaderBuilder};
 use crate::metrics;
 use crate::plan::{Business, Node, NodeId, Objective, Plan, Route, RouteId, RouteIndex};
@@ -23,7 +23,7 @@ pub(super) fn validate(wire: &ConfigWire, faults: &mut Faults) -> Plan {
     channel::channels(&mut builder);
     node::service(&mut builder);
     let Builder { plan, faults, .. } = builder;
-    if plan.is_empty() && faults.is_empty() && !says_nothing(wire) {
+    if plan.is_empty() && faults.is_empty() && !wire.says_nothing {
         faults.add(
             "$",
             "names nothing to watch: add `service`, `channels` or `nodes`, or leave it empty to pass everything",
@@ -42,10 +42,6 @@ fn empty(settings: crate::plan::Settings, businesses: Vec<Business>) -> Plan {
         businesses,
         settings,
     }
-}
-
-fn says_nothing(wire: &ConfigWire) -> bool {
-    format!("{wire:?}") == format!("{:?}", ConfigWire::default())
 }
 
 fn check_series(plan: &Plan, faults: &mut Faults) {
@@ -80,7 +76,7 @@ impl Builder<'_> {
             ("submitted_at", &message.submitted_at),
         ];
         for (name, list) in lists {
-            compile(list, &format!("$.message.{name}"), &[], self.faults);
+            compile(list.iter(), &format!("$.message.{name}"), &[], self.faults);
         }
     }
 
@@ -97,7 +93,7 @@ impl Builder<'_> {
         ];
         for (field, list) in lists {
             // Their faults have been reported once; here only what is sound counts.
-            reader.field(field, &compile(list, "", &[], &mut Faults::default()));
+            reader.field(field, &compile(list.iter(), "", &[], &mut Faults::default()));
         }
     }
 
@@ -118,9 +114,15 @@ impl Builder<'_> {
     }
 }
 
-fn compile(list: &List<SourceWire>, path: &str, captures: &[Box<str>], faults: &mut Faults) -> Vec<Source> {
+/// The sound ones of `wires`, which come with their indices.
+fn compile<'a>(
+    wires: impl Iterator<Item = (usize, &'a SourceWire)>,
+    path: &str,
+    captures: &[Box<str>],
+    faults: &mut Faults,
+) -> Vec<Source> {
     let mut sources = Vec::new();
-    for (index, wire) in list.iter() {
+    for (index, wire) in wires {
         match Source::of_request(wire, captures) {
             Ok(source) => sources.push(source),
             Err(fault) => faults.add(format!("{path}[{index}]"), fault),

@@ -1,10 +1,12 @@
 //! The config as it is written. What it means, and what is wrong with it, is decided in validation.
 
-use crate::adapter::{Condition, RecipientKind, Response};
+use crate::adapter::{Condition, RecipientKind, Response, codes_by_class};
+use crate::outcome::OutcomeClass;
 use crate::source::SourceWire;
 use crate::time::parse_duration;
 use serde::de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,6 +14,9 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfigWire {
+    /// Whether the document has no key at all.
+    #[serde(skip)]
+    pub says_nothing: bool,
     /// The service behind the inbound listener. Its node is this name in upper case and takes every `POST` and `PUT`
     /// that no node of `nodes` takes.
     pub service: Option<String>,
@@ -56,6 +61,9 @@ pub struct ChannelWire {
     /// Host suffixes in place of the adapter's.
     #[serde(default)]
     pub hosts: List<String>,
+    /// Classes of vendor codes, in place of the adapter's or beside them.
+    #[serde(default, deserialize_with = "codes_by_class")]
+    pub class: BTreeMap<OutcomeClass, Vec<String>>,
     /// The latency objective of its sends; default 2s for 99 %.
     pub objective: Option<ObjectiveWire>,
     /// Where the message id stands, before the adapter's own sources.

@@ -48,24 +48,26 @@ impl Arrived {
         ours
     }
 
-    /// Starts a trace for the message that `facts` tell of. `complete` says that nothing more will be told; `promised`
-    /// that the config names where the id stands. Returns the context that was written, if one was.
+    /// Starts a trace for the message that `facts` tell of; `id` says how well they know it. Returns the context that was
+    /// written, if one was.
     pub(super) fn start(
         &self,
         facts: &Facts,
-        verdict: Id,
+        id: Id,
         worker: &mut Worker,
         effects: &mut Effects,
     ) -> Option<TraceParent> {
         self.count_refusal(worker);
-        let tenant = facts.tenant.clone().unwrap_or_else(|| worker.plan.settings.tenant.clone().into());
-        let (result, trace_id) = match (verdict, facts.message_ids.as_slice()) {
-            (Id::TooLate, _) => (TraceResult::TooLate, None),
-            (Id::Known, [id]) => match worker.key.as_ref().map(|key| key.trace_id(&tenant, id)) {
-                Some(trace_id) => (TraceResult::Derived, Some(trace_id)),
-                None => (TraceResult::NoSecret, Some(worker.random_trace_id())),
-            },
-            (Id::Promised, []) => (TraceResult::MissingId, None),
+        let tenant = facts.tenant.as_deref().unwrap_or(&worker.plan.settings.tenant);
+        let derived = match facts.message_ids.as_slice() {
+            [message_id] => worker.key.as_ref().map(|key| key.trace_id(tenant, message_id)),
+            _ => None,
+        };
+        let (result, trace_id) = match (id, derived, facts.message_ids.len()) {
+            (Id::TooLate, ..) => (TraceResult::TooLate, None),
+            (Id::Promised, _, 0) => (TraceResult::MissingId, None),
+            (_, Some(trace_id), _) => (TraceResult::Derived, Some(trace_id)),
+            (Id::Useless, ..) | (_, None, 1) => (TraceResult::NoSecret, Some(worker.random_trace_id())),
             // A batch of several messages is in no single message's trace.
             _ => (TraceResult::Random, Some(worker.random_trace_id())),
         };
@@ -114,6 +116,8 @@ pub(super) enum Id {
     Promised,
     /// It may stand in a body that is not in yet.
     TooLate,
+    /// So may it, but there is no secret to derive a trace id from.
+    Useless,
 }
 
 fn set_parent(context: &TraceParent) -> Command {

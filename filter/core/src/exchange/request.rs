@@ -1,8 +1,9 @@
 //! The request's way in: which node, what it says, which trace.
 
+use super::collected::Collected;
 use super::context::{Arrived, Id};
 use super::visit::Visit;
-use super::{Effects, Flow, MAX_READS, RequestHead, Shell};
+use super::{Effects, Flow, RequestHead, Shell};
 use crate::extract::{BodyKind, Facts};
 use crate::hold::StreamId;
 use crate::json::Scan;
@@ -47,11 +48,19 @@ enum Body {
     /// Nothing in it is wanted, or nothing more.
     Unread,
     /// Pieces are copied as they pass.
-    Passing { bytes: Vec<u8>, reads: u16 },
-    /// The request waits; Envoy keeps the pieces, if any have come.
-    Held { pieces: bool },
-    /// As much as will be read.
-    Read { bytes: Vec<u8>, whole: bool },
+    Passing(Collected),
+    /// The request waits for this much of it.
+    Held(Wait),
+}
+
+/// How much of the body a held request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// All of it: it is announced to be short enough. Envoy keeps the pieces, if any have come.
+    Whole { pieces: bool },
+    /// Its first piece. Were a second one to be waited for, both might be more than Envoy's buffer may have, and Envoy
+    /// would answer 413 before the filter has seen it.
+    FirstPiece(Release),
 }
 
 /// Where the trace stands.
@@ -115,7 +124,7 @@ impl RequestState {
             worker.bypass(Bypass::BodyEncoded);
             return;
         }
-        self.body = Body::Passing { bytes: Vec::new(), reads: 0 };
+        self.body = Body::Passing(Collected::new(worker));
     }
 
     /// Deals with the trace, or holds the request until the body tells the message's id.
@@ -125,16 +134,18 @@ impl RequestState {
             self.context = Some(arrived.go_on(context, worker, effects));
             return;
         }
-        let body_may_tell = matches!(self.body, Body::Passing { .. }) && self.body_may_identify(worker);
+        let body_may_tell = matches!(self.body, Body::Passing(_)) && self.body_may_identify(worker);
         if !body_may_tell {
-            self.start_trace(&arrived, false, worker, effects);
+            self.start_trace(&arrived, None, worker, effects);
+        } else if worker.key.is_none() {
+            self.start_trace(&arrived, Some(Id::Useless), worker, effects);
         } else if worker.plan.settings.hold_request && worker.holds.allowed() {
             worker.holds.hold(self.stream, self.entered);
-            self.body = Body::Held { pieces: false };
+            self.body = Body::Held(wait(worker, head));
             self.trace = Trace::Waiting(arrived);
             effects.flow = Flow::Hold;
         } else {
-            self.start_trace(&arrived, true, worker, effects);
+            self.start_trace(&arrived, Some(Id::TooLate), worker, effects);
         }
     }
 
@@ -151,7 +162,8 @@ impl RequestState {
         }
     }
 
-    fn start_trace(&mut self, arrived: &Arrived, too_late: bool, worker: &mut Worker, effects: &mut Effects) {
+    /// Starts the trace by what is known; `id` says what that is worth where it is not all that can be known.
+    fn start_trace(&mut self, arrived: &Arrived, id: Option<Id>, worker: &mut Worker, effects: &mut Effects) {
         let (facts, route) = match &self.choice {
             Choice::Decided(visit, _) => (&visit.facts, visit.route),
             Choice::Among(candidates) => match candidates.first() {
@@ -160,11 +172,7 @@ impl RequestState {
             },
         };
         let promised = worker.plan.route(route).is_some_and(|route| route.id_promised);
-        let id = match (too_late, facts.message_ids.is_empty() && promised) {
-            (true, _) => Id::TooLate,
-            (false, true) => Id::Promised,
-            (false, false) => Id::Known,
-        };
+        let id = id.unwrap_or(if promised { Id::Promised } else { Id::Known });
         self.context = arrived.start(facts, id, worker, effects);
     }
 
@@ -177,76 +185,98 @@ impl RequestState {
         shell: &mut dyn Shell,
         effects: &mut Effects,
     ) {
-        let max = worker.plan.settings.max_body_bytes;
-        if let Body::Held { pieces } = self.body {
+        if let Body::Held(wait) = self.body {
             if worker.holds.is_held(self.stream) {
-                self.held_body(worker, size, end_of_stream, shell, effects);
+                self.held_body(wait, worker, size, end_of_stream, shell, effects);
                 return;
             }
             // The tick has let it go: the id comes too late, but the rest of what the body says does not, unless its
             // beginning has gone by with the headers.
             self.release_trace(worker);
-            self.body = if pieces {
+            self.body = if wait == (Wait::Whole { pieces: true }) {
                 worker.bypass(Bypass::BodyUnreadable);
                 Body::Unread
             } else {
-                Body::Passing { bytes: Vec::new(), reads: 0 }
+                Body::Passing(Collected::new(worker))
             };
         }
-        let Body::Passing { bytes, reads } = &mut self.body else { return };
-        if size == 0 {
-            return;
-        }
-        let room = max.saturating_sub(bytes.len());
-        bytes.extend(shell.body(0, size.min(room)).unwrap_or_default());
-        *reads = reads.saturating_add(1);
-        let over = if size > room {
-            Some(Bypass::BodyTooLarge)
-        } else if *reads >= MAX_READS && !end_of_stream {
-            Some(Bypass::BodyInPieces)
-        } else {
-            None
-        };
-        if let Some(reason) = over {
-            worker.bypass(reason);
-            self.body = Body::Read { bytes: std::mem::take(bytes), whole: false };
+        if let Body::Passing(collected) = &mut self.body {
+            collected.add(worker, size, end_of_stream, shell);
         }
     }
 
     /// Trailers end the body, of which a held request has read nothing yet. The buffer gives no more than there is.
     pub(super) fn trailers(&mut self, worker: &mut Worker, shell: &mut dyn Shell, effects: &mut Effects) {
-        if matches!(self.body, Body::Held { .. }) && worker.holds.is_held(self.stream) {
+        let Body::Held(wait) = self.body else { return };
+        if worker.holds.is_held(self.stream) {
             let all = worker.plan.settings.max_body_bytes;
-            self.held_body(worker, all, true, shell, effects);
+            self.held_body(wait, worker, all, true, shell, effects);
         }
     }
 
     fn held_body(
         &mut self,
+        wait: Wait,
         worker: &mut Worker,
         size: usize,
         end_of_stream: bool,
         shell: &mut dyn Shell,
         effects: &mut Effects,
     ) {
-        let max = worker.plan.settings.max_body_bytes;
-        let too_large = size > max;
-        if !end_of_stream && !too_large {
-            self.body = Body::Held { pieces: size > 0 };
-            effects.flow = Flow::Hold;
-            return;
-        }
+        let too_large = size > worker.plan.settings.max_body_bytes;
+        let release = match wait {
+            _ if end_of_stream && !too_large => None,
+            Wait::Whole { .. } if too_large => Some(Release::BodyTooLarge),
+            Wait::FirstPiece(reason) if size > 0 => Some(reason),
+            Wait::FirstPiece(_) => return effects.flow = Flow::Hold,
+            Wait::Whole { pieces } => {
+                self.body = Body::Held(Wait::Whole { pieces: pieces || size > 0 });
+                return effects.flow = Flow::Hold;
+            }
+        };
         worker.holds.forget(self.stream);
-        if too_large {
-            worker.released(Release::BodyTooLarge);
-            worker.bypass(Bypass::BodyTooLarge);
+        let mut collected = Collected::new(worker);
+        collected.add(worker, size, end_of_stream, shell);
+        match release {
+            None => {
+                self.body = Body::Passing(collected);
+                self.read_body(worker);
+                self.start_waiting(None, worker, effects);
+            }
+            Some(reason) => {
+                worker.released(reason);
+                let told = self.peek(worker, collected.bytes());
+                self.body = Body::Passing(collected);
+                self.start_waiting(Some(told), worker, effects);
+            }
         }
-        let bytes = shell.body(0, size.min(max)).unwrap_or_default();
-        self.body = Body::Read { bytes, whole: !too_large };
-        self.read_body(worker);
-        if let Trace::Waiting(arrived) = std::mem::replace(&mut self.trace, Trace::Settled) {
-            let unread = too_large && self.body_may_identify(worker);
-            self.start_trace(&arrived, unread, worker, effects);
+    }
+
+    /// What the beginning of the body tells, for the trace only: the rest will be read with it when it is in.
+    fn peek(&self, worker: &Worker, beginning: &[u8]) -> Facts {
+        let (facts, route, kind) = match &self.choice {
+            Choice::Decided(visit, kind) => (&visit.facts, visit.route, *kind),
+            Choice::Among(candidates) => match candidates.first() {
+                Some(candidate) => (&candidate.facts, candidate.route, candidate.kind),
+                None => return Facts::default(),
+            },
+        };
+        let mut facts = facts.clone();
+        if let Some(route) = worker.plan.route(route) {
+            route.reader.body(kind, beginning, false, &mut facts);
+        }
+        facts
+    }
+
+    /// Starts the trace that has waited, by what the whole body has told or by what its beginning tells.
+    fn start_waiting(&mut self, beginning: Option<Facts>, worker: &mut Worker, effects: &mut Effects) {
+        let Trace::Waiting(arrived) = std::mem::replace(&mut self.trace, Trace::Settled) else { return };
+        match beginning {
+            None => self.start_trace(&arrived, None, worker, effects),
+            Some(facts) => {
+                let id = if facts.message_ids.is_empty() { Id::TooLate } else { Id::Known };
+                self.context = arrived.start(&facts, id, worker, effects);
+            }
         }
     }
 
@@ -254,33 +284,28 @@ impl RequestState {
     fn release_trace(&mut self, worker: &mut Worker) {
         if let Trace::Waiting(arrived) = std::mem::replace(&mut self.trace, Trace::Settled) {
             // The header map is gone; what would be done to it is dropped, and only the count stays.
-            self.start_trace(&arrived, true, worker, &mut Effects::default());
+            self.start_trace(&arrived, Some(Id::TooLate), worker, &mut Effects::default());
         }
     }
 
     /// Reads what was collected, and decides the node if that was open.
     fn read_body(&mut self, worker: &mut Worker) {
-        let (bytes, whole) = match std::mem::replace(&mut self.body, Body::Unread) {
-            Body::Read { bytes, whole } => (bytes, whole),
-            Body::Passing { bytes, .. } => (bytes, true),
-            other @ (Body::Unread | Body::Held { .. }) => {
-                self.body = other;
-                return;
-            }
-        };
+        let body = std::mem::replace(&mut self.body, Body::Unread);
+        let Body::Passing(collected) = body else { return };
+        let bytes = collected.bytes();
         let keep = worker.keeps_recipients();
         let scan = match &mut self.choice {
             Choice::Decided(visit, kind) => {
                 let reader = worker.plan.route(visit.route).map(|route| &route.reader);
-                reader.map(|reader| reader.body(*kind, &bytes, keep, &mut visit.facts))
+                reader.map(|reader| reader.body(*kind, bytes, keep, &mut visit.facts))
             }
             Choice::Among(candidates) => {
-                let scan = read_among(worker, candidates, &bytes);
+                let scan = read_among(worker, candidates, bytes);
                 self.decide(worker);
                 scan
             }
         };
-        if whole && !bytes.is_empty() && scan.is_some_and(|scan| scan != Scan::Complete) {
+        if collected.is_whole() && !bytes.is_empty() && scan.is_some_and(|scan| scan != Scan::Complete) {
             worker.bypass(Bypass::BodyUnreadable);
         }
     }
@@ -303,7 +328,9 @@ impl RequestState {
 
     /// Nothing more will be read; `None` if the body has ruled out every node.
     pub(super) fn finish(mut self, worker: &mut Worker) -> Option<Box<Visit>> {
-        worker.holds.forget(self.stream);
+        if matches!(self.body, Body::Held(_)) {
+            worker.holds.forget(self.stream);
+        }
         self.read_body(worker);
         self.decide(worker);
         self.release_trace(worker);
@@ -311,6 +338,16 @@ impl RequestState {
         visit.context = self.context;
         visit.settle(worker);
         Some(visit)
+    }
+}
+
+/// What may be waited for, by what the head announces.
+fn wait(worker: &Worker, head: &RequestHead<'_>) -> Wait {
+    let announced: Option<u64> = head.headers.get_str("content-length").and_then(|length| length.parse().ok());
+    match announced.map(usize::try_from) {
+        None => Wait::FirstPiece(Release::LengthUnknown),
+        Some(Ok(length)) if length <= worker.plan.settings.max_body_bytes => Wait::Whole { pieces: false },
+        Some(_) => Wait::FirstPiece(Release::BodyTooLarge),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The answer's way back: is it the vendor's, what does it say, and what is the verdict.
 
+use super::collected::Collected;
 use super::visit::Visit;
-use super::{Effects, Exchange, MAX_READS, Shell};
+use super::{Effects, Exchange, Shell};
 use crate::classify::{Body, Verdict};
 use crate::headers::Headers;
 use crate::outcome::{Fate, OutcomeClass};
@@ -21,19 +22,8 @@ enum Answer {
     Awaited,
     /// Envoy answered in the upstream's place.
     Ours(Verdict),
-    /// The upstream's own answer.
-    Theirs { status: u16, headers: Vec<(Vec<u8>, Vec<u8>)>, body: Collected },
-}
-
-/// What was read of the body.
-#[derive(Debug)]
-enum Collected {
-    /// Nothing in it counts, or it cannot be read.
-    Opaque,
-    /// Pieces as they pass.
-    Passing { bytes: Vec<u8>, reads: u16 },
-    /// Its beginning; the rest passes unread.
-    Beginning(Vec<u8>),
+    /// The upstream's own answer; nothing is collected of a body that does not count or cannot be read.
+    Theirs { status: u16, headers: Vec<(Vec<u8>, Vec<u8>)>, body: Option<Collected> },
 }
 
 impl ResponseState {
@@ -75,35 +65,17 @@ impl ResponseState {
         let needs_body = route.classifier.needs_body();
         let body = if needs_body && encoded && !end_of_stream {
             worker.bypass(Bypass::BodyEncoded);
-            Collected::Opaque
-        } else if needs_body {
-            Collected::Passing { bytes: Vec::new(), reads: 0 }
+            None
         } else {
-            Collected::Opaque
+            needs_body.then(|| Collected::new(worker))
         };
         Answer::Theirs { status, headers: kept, body }
     }
 
     /// More of the body is at hand.
     pub(super) fn body(&mut self, worker: &mut Worker, size: usize, end_of_stream: bool, shell: &mut dyn Shell) {
-        let Answer::Theirs { body, .. } = &mut self.answer else { return };
-        let Collected::Passing { bytes, reads } = body else { return };
-        if size == 0 {
-            return;
-        }
-        let room = worker.plan.settings.max_body_bytes.saturating_sub(bytes.len());
-        bytes.extend(shell.body(0, size.min(room)).unwrap_or_default());
-        *reads = reads.saturating_add(1);
-        let over = if size > room {
-            Some(Bypass::BodyTooLarge)
-        } else if *reads >= MAX_READS && !end_of_stream {
-            Some(Bypass::BodyInPieces)
-        } else {
-            None
-        };
-        if let Some(reason) = over {
-            worker.bypass(reason);
-            *body = Collected::Beginning(std::mem::take(bytes));
+        if let Answer::Theirs { body: Some(body), .. } = &mut self.answer {
+            body.add(worker, size, end_of_stream, shell);
         }
     }
 
@@ -156,9 +128,9 @@ impl ResponseState {
         };
         let headers = headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
         let body = match body {
-            Collected::Opaque => Body::Opaque,
-            Collected::Passing { bytes, .. } => Body::Whole(bytes),
-            Collected::Beginning(bytes) => Body::Beginning(bytes),
+            None => Body::Opaque,
+            Some(body) if body.is_whole() => Body::Whole(body.bytes()),
+            Some(body) => Body::Beginning(body.bytes()),
         };
         let judged =
             worker.plan.route(self.visit.route).map(|route| route.classifier.judge(status, &headers, body, messages));

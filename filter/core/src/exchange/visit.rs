@@ -5,10 +5,11 @@ use crate::classify::Verdict;
 use crate::extract::Facts;
 use crate::observe::NodeExit;
 use crate::open::OpenId;
+use crate::outcome::Fate;
 use crate::plan::{BusinessId, NodeId, RouteId};
 use crate::time::{Monotonic, as_millis};
 use crate::trace::{Recipient, TraceParent};
-use crate::worker::{Bypass, Worker, describe};
+use crate::worker::{Bypass, Worker};
 
 /// A visit whose node is known.
 #[derive(Debug)]
@@ -55,7 +56,9 @@ impl Visit {
         if let Some(open) = self.open {
             worker.open.leave(open);
         }
-        let message_time = self.facts.submitted_at.map(|submitted| shell.wall_clock().since(submitted));
+        let accepted = self.is_message && verdict.fate == Fate::Accepted;
+        let submitted = self.facts.submitted_at.filter(|_| accepted);
+        let message_time = submitted.map(|submitted| shell.wall_clock().since(submitted));
         worker.observe(&NodeExit {
             node: self.node,
             route: self.route,
@@ -75,8 +78,10 @@ impl Visit {
         let node = worker.plan.node(self.node).map_or("", |node| &node.name);
         let business = worker.plan.business_by_id(self.business).map_or("", |business| &business.name);
         let mut line = format!(
-            "visit node={node} business={business} {} duration_ms={duration_ms} recipients={}",
-            describe(verdict),
+            "visit node={node} business={business} outcome={} fate={} messages={} duration_ms={duration_ms} recipients={}",
+            verdict.call.as_str(),
+            verdict.fate.as_str(),
+            verdict.tally.total(),
             self.facts.recipients
         );
         let mut add = |name: &str, value: Option<String>| {

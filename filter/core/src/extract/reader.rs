@@ -147,7 +147,9 @@ impl Reader {
     pub fn body_may_identify(&self, facts: &Facts) -> bool {
         let better =
             |body: Option<Rank>, known: Option<Rank>| body.is_some_and(|body| known.is_none_or(|known| body < known));
-        better(self.message_id_in_body, facts.ranks.message_id) || better(self.tenant_in_body, facts.ranks.tenant)
+        let id = better(self.message_id_in_body, facts.ranks.message_id);
+        // The tenant alone derives nothing.
+        id || (!facts.message_ids.is_empty() && better(self.tenant_in_body, facts.ranks.tenant))
     }
 
     /// The bits of all conditions, and of those that only the body can answer.
@@ -168,7 +170,7 @@ impl Reader {
     ) {
         for (source, want) in &self.head {
             let value = match &source.place {
-                Place::Header(_) if edge && !source.from_edge => None,
+                Place::Header(_) if edge && !source.from_edge && !matches!(want.field, Field::Condition(_)) => None,
                 Place::Header(name) => headers.get_str(name).map(Cow::Borrowed),
                 Place::Path(index) => captures.get(*index).map(|capture| Cow::Borrowed(*capture)),
                 Place::Query(name) => query.and_then(|query| form_value(query.as_bytes(), name)),

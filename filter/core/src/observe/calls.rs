@@ -3,28 +3,27 @@
 use super::{NodeExit, Observer};
 use crate::metrics::{Kind, Metrics, SeriesId, name};
 use crate::outcome::OutcomeClass;
-use crate::plan::{NodeId, Plan};
-use std::collections::HashMap;
+use crate::plan::Plan;
 
-pub(super) struct Calls(HashMap<(NodeId, OutcomeClass), Option<SeriesId>>);
+/// By node, then by outcome.
+pub(super) struct Calls(Vec<[Option<SeriesId>; OutcomeClass::ALL.len()]>);
 
 impl Calls {
     /// All outcomes of all nodes exist from the start: a rate over a series that appears with its first failure is wrong.
     pub(super) fn new(plan: &Plan, metrics: &mut Metrics) -> Self {
-        let mut series = HashMap::new();
-        for (id, node) in plan.nodes() {
-            for outcome in OutcomeClass::ALL {
+        let of_node = plan.nodes().map(|(_, node)| {
+            OutcomeClass::ALL.map(|outcome| {
                 let labels = [("node", &*node.name), ("channel", &node.channel), ("outcome", outcome.as_str())];
-                series
-                    .insert((id, outcome), metrics.series(Kind::Counter, name("pointsman_node_calls_total", &labels)));
-            }
-        }
-        Self(series)
+                metrics.series(Kind::Counter, name("pointsman_node_calls_total", &labels))
+            })
+        });
+        Self(of_node.collect())
     }
 }
 
 impl Observer for Calls {
     fn exit(&mut self, _: &Plan, exit: &NodeExit<'_>, metrics: &mut Metrics) {
-        metrics.add(self.0.get(&(exit.node, exit.verdict.call)).copied().flatten(), 1);
+        let outcomes = self.0.get(exit.node.index());
+        metrics.add(outcomes.and_then(|outcomes| outcomes.get(exit.verdict.call.index())).copied().flatten(), 1);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{NodeExit, Observer};
 use crate::metrics::{Kind, Metrics, SeriesId, name};
-use crate::outcome::Fate;
+use crate::outcome::OutcomeClass;
 use crate::plan::Plan;
 use crate::time::as_millis;
 use std::collections::HashMap;
@@ -37,12 +37,11 @@ impl MessageTime {
 impl Observer for MessageTime {
     fn exit(&mut self, plan: &Plan, exit: &NodeExit<'_>, metrics: &mut Metrics) {
         let (Some(time), Some(node)) = (exit.message_time, plan.node(exit.node)) else { return };
-        if !exit.is_message || exit.verdict.fate != Fate::Accepted {
-            return;
-        }
         let Some(series) = self.0.get(&node.channel) else { return };
         let met = time <= plan.settings.message_objective.limit;
         metrics.record(series.duration, as_millis(time));
-        metrics.add(if met { series.met } else { series.missed }, 1);
+        let accepted =
+            exit.verdict.tally.iter().find(|(class, _)| *class == OutcomeClass::Ok).map_or(0, |(_, count)| count);
+        metrics.add(if met { series.met } else { series.missed }, accepted.into());
     }
 }

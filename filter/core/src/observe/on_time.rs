@@ -3,28 +3,27 @@
 
 use super::{NodeExit, Observer};
 use crate::metrics::{Kind, Metrics, SeriesId, name};
-use crate::plan::{NodeId, Plan};
-use std::collections::HashMap;
+use crate::plan::Plan;
 
-pub(super) struct OnTime(HashMap<(NodeId, bool), Option<SeriesId>>);
+/// By node: met, and missed.
+pub(super) struct OnTime(Vec<(Option<SeriesId>, Option<SeriesId>)>);
 
 impl OnTime {
     pub(super) fn new(plan: &Plan, metrics: &mut Metrics) -> Self {
-        let mut series = HashMap::new();
-        for (id, node) in plan.nodes() {
-            for (met, label) in [(true, "true"), (false, "false")] {
-                let labels = [("node", &*node.name), ("channel", &node.channel), ("met", label)];
-                series.insert((id, met), metrics.series(Kind::Counter, name("pointsman_node_on_time_total", &labels)));
-            }
-        }
-        Self(series)
+        let of_node = plan.nodes().map(|(_, node)| {
+            let mut series = |met: &str| {
+                let labels = [("node", &*node.name), ("channel", &node.channel), ("met", met)];
+                metrics.series(Kind::Counter, name("pointsman_node_on_time_total", &labels))
+            };
+            (series("true"), series("false"))
+        });
+        Self(of_node.collect())
     }
 }
 
 impl Observer for OnTime {
     fn exit(&mut self, plan: &Plan, exit: &NodeExit<'_>, metrics: &mut Metrics) {
-        let Some(node) = plan.node(exit.node) else { return };
-        let met = exit.duration <= node.objective.limit;
-        metrics.add(self.0.get(&(exit.node, met)).copied().flatten(), 1);
+        let (Some(node), Some((met, missed))) = (plan.node(exit.node), self.0.get(exit.node.index())) else { return };
+        metrics.add(if exit.duration <= node.objective.limit { *met } else { *missed }, 1);
     }
 }

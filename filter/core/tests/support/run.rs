@@ -5,7 +5,7 @@ use pointsman_core::config;
 use pointsman_core::exchange::{Command, Effects, Exchange, RequestHead, Shell};
 use pointsman_core::extract::Facts;
 use pointsman_core::headers::Headers;
-use pointsman_core::hold::StreamId;
+use pointsman_core::hold::{HoldProof, StreamId};
 use pointsman_core::plan::{Direction, Plan, Route, Target, host_of};
 use pointsman_core::time::{Monotonic, WallClock};
 use pointsman_core::worker::Worker;
@@ -72,7 +72,7 @@ impl Shell for Body {
 impl Sidecar {
     pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
         let plan = config::load(CONFIG)?;
-        let mut worker = Worker::new(plan, None, Box::new(Xoshiro256PlusPlus::seed_from_u64(1)));
+        let mut worker = Worker::new(plan, None, Box::new(Xoshiro256PlusPlus::seed_from_u64(1)), HoldProof::default());
         worker.log_visits = true;
         Ok(Self { worker })
     }

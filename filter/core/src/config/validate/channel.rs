@@ -7,8 +7,8 @@ use crate::adapter::{Adapter, Condition, Operation, OperationKind};
 use crate::classify::Classifier;
 use crate::config::wire::ChannelWire;
 use crate::extract::{Field, ReaderBuilder};
+use crate::outcome::OutcomeClass;
 use crate::plan::{Node, NodeId, Objective, Route};
-use crate::source::{Source, SourceWire};
 use std::time::Duration;
 
 const DEFAULT_LIMIT: Duration = Duration::from_secs(2);
@@ -46,7 +46,9 @@ fn add(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Vec<Bo
     if wire.name == Node::NO_CHANNEL {
         builder.faults.add(format!("{at}.name"), "`none` has a meaning of its own: choose another name");
     }
-    let adapter = adapter(builder, wire, at)?;
+    let mut adapter = adapter(builder, wire, at)?;
+    adapter.response.reclassify(&wire.class);
+    check_classes(builder, wire, at);
     let hosts = if wire.hosts.is_empty() {
         adapter.hosts.iter().map(|host| host.as_str().into()).collect()
     } else {
@@ -69,6 +71,13 @@ fn add(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Vec<Bo
         builder.plan.outbound.add(&hosts, route);
     }
     Some(hosts)
+}
+
+fn check_classes(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) {
+    for class in wire.class.keys().filter(|class| matches!(class, OutcomeClass::Ok | OutcomeClass::Partial)) {
+        let path = format!("{at}.class.{}", class.as_str());
+        builder.faults.add(path, "is no class of failures: what a success is stands in the adapter");
+    }
 }
 
 fn adapter(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Adapter> {
@@ -132,7 +141,7 @@ fn route(
         (Field::Business, "business", &wire.business),
     ];
     for (field, name, list) in own {
-        reader.field(field, &compile(list, &format!("{at}.{name}"), captures, builder.faults));
+        reader.field(field, &compile(list.iter(), &format!("{at}.{name}"), captures, builder.faults));
     }
     builder.message_sources(&mut reader);
     reader.adapter_follows();
@@ -143,7 +152,8 @@ fn route(
         (Field::Template, "template", operation.template.as_slice()),
     ];
     for (field, name, list) in of_adapter {
-        reader.field(field, &sources(builder, list, &format!("{in_adapter}.{name}"), captures));
+        reader
+            .field(field, &compile(list.iter().enumerate(), &format!("{in_adapter}.{name}"), captures, builder.faults));
     }
     let when: Vec<(usize, &Condition)> = operation.when.iter().enumerate().collect();
     let dry_run: Vec<(usize, &Condition)> = operation.dry_run.iter().enumerate().collect();
@@ -171,15 +181,4 @@ fn route(
         id_promised: !wire.message_id.is_empty() || !builder.wire.message.id.is_empty(),
         path: Some(path),
     })
-}
-
-fn sources(builder: &mut Builder<'_>, list: &[SourceWire], at: &str, captures: &[Box<str>]) -> Vec<Source> {
-    let mut sources = Vec::new();
-    for (index, wire) in list.iter().enumerate() {
-        match Source::of_request(wire, captures) {
-            Ok(source) => sources.push(source),
-            Err(fault) => builder.faults.add(format!("{at}[{index}]"), fault),
-        }
-    }
-    sources
 }

@@ -41,7 +41,7 @@ fn add(builder: &mut Builder<'_>, wire: &NodeWire, at: &str) {
         (Field::Business, "business", &wire.business),
     ];
     for (field, name, list) in lists {
-        reader.field(field, &compile(list, &format!("{at}.{name}"), &captures, builder.faults));
+        reader.field(field, &compile(list.iter(), &format!("{at}.{name}"), &captures, builder.faults));
     }
     builder.message_sources(&mut reader);
     let conditions: Vec<(usize, &Condition)> = wire.when.iter().collect();

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 /// Below the 32 KiB buffer of Istio's gateways, beyond which Envoy answers 413.
 const DEFAULT_MAX_BODY_BYTES: u32 = 24 * 1024;
-/// Envoy's own default limit of a connection's buffer.
-const HIGHEST_MAX_BODY_BYTES: u32 = 1024 * 1024;
+/// A quarter of Envoy's own default limit of a connection's buffer, in which a held body waits.
+const HIGHEST_MAX_BODY_BYTES: u32 = 256 * 1024;
 const MAX_AGES: usize = 8;
 
 pub(super) fn settings(wire: &ConfigWire, faults: &mut Faults) -> Settings {

@@ -217,13 +217,13 @@ fn a_body_in_too_many_pieces_is_not_read_on() {
     scenario.answer_body(r#""m": ""}"#, true).finish();
     assert_eq!(scenario.counts(BYPASSED), ["body_in_pieces 2"]);
     assert_eq!(scenario.counts(MESSAGES), ["OPPO_PUSH oppo none quota_app 2"]);
-    assert_eq!(scenario.asked().body, 2 * u32::from(super::super::MAX_READS));
+    assert_eq!(scenario.asked().body, 2 * u32::from(super::super::collected::MAX_READS));
 }
 
 #[test]
 fn the_last_allowed_piece_may_be_the_last_of_all() {
     let mut scenario = Scenario::new(&CONFIG.replace(r#""max_body_bytes": 100"#, r#""max_body_bytes": 100000"#));
-    let pieces = super::super::MAX_READS;
+    let pieces = super::super::collected::MAX_READS;
     scenario.open(&oppo());
     for piece in 1..=pieces {
         scenario.body("x", piece == pieces);

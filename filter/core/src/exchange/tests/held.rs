@@ -13,6 +13,7 @@ const PROMISED: &str = r#"{
 
 fn oppo() -> Request {
     Request::outbound("api.push.oppomobile.com", "/server/v1/message/notification/unicast")
+        .header("content-length", "200")
 }
 
 fn oppo_body(message: &str) -> String {
@@ -142,28 +143,66 @@ fn what_has_no_readable_body_is_not_held() {
 }
 
 #[test]
-fn a_body_that_is_too_long_is_released_at_once_with_what_its_beginning_tells() {
+fn of_a_body_that_is_not_announced_to_be_short_only_the_first_piece_is_waited_for() {
     let padding = "x".repeat(300);
-    let cases = [
-        (format!(r#"{{"id": "order-42", "text": "{padding}"}}"#), Some(DERIVED), "derived 1"),
-        (format!(r#"{{"text": "{padding}", "id": "order-42"}}"#), None, "too_late 1"),
+    let early = (format!(r#"{{"id": "order-42", "text": "{padding}"}}"#), Some(DERIVED), "derived 1");
+    let late = (format!(r#"{{"text": "{padding}", "id": "order-42"}}"#), None, "too_late 1");
+    let announced = [
+        (Some("201"), "body_too_large 1"),
+        (Some("18446744073709551616"), "length_unknown 1"),
+        (None, "length_unknown 1"),
     ];
-    for (body, expected, context) in cases {
+    for ((length, release), (body, expected, context)) in announced.iter().flat_map(|a| [(a, &early), (a, &late)]) {
         let mut scenario = Scenario::new(PROMISED);
-        let (first, rest) = body.split_at(200);
-        let (next, last) = rest.split_at(1);
-        scenario.open(&Request::inbound("/send")).body(first, false);
-        assert!(scenario.is_held(), "as long as the bound is not passed");
-        scenario.body(next, false);
+        let request = Request::inbound("/send");
+        scenario.open(&match length {
+            Some(length) => request.header("content-length", length),
+            None => request,
+        });
+        assert!(scenario.is_held());
+        let (first, rest) = body.split_at(150);
+        scenario.body("", false);
+        assert!(scenario.is_held(), "no piece has come");
+        scenario.body(first, false);
         assert!(!scenario.is_held());
-        assert_eq!(trace_id(&scenario).as_deref(), expected);
-        scenario.body(last, true).answer(200, "").finish();
-        assert_eq!(scenario.counts(CONTEXTS), [context]);
-        assert_eq!(scenario.counts(RELEASED), ["body_too_large 1"]);
+        assert_eq!(trace_id(&scenario).as_deref(), *expected);
+        scenario.body(rest, true).answer(200, "").finish();
+        assert_eq!(scenario.counts(CONTEXTS), [*context]);
+        assert_eq!(scenario.counts(RELEASED), [*release]);
         assert_eq!(scenario.counts(BYPASSED), ["body_too_large 1"]);
         assert_eq!(scenario.copied(), 200);
         assert_eq!(scenario.counts(CALLS), ["PUSH none ok 1"]);
     }
+}
+
+#[test]
+fn a_short_body_in_one_piece_is_traced_though_its_length_is_not_announced() {
+    let mut scenario = Scenario::new(PROMISED);
+    scenario
+        .open(&Request::inbound("/send"))
+        .body(r#"{"id": "order-42"}"#, false)
+        .body("", true)
+        .answer(200, "")
+        .finish();
+    assert_eq!(trace_id(&scenario).as_deref(), Some(DERIVED));
+    assert_eq!((scenario.counts(CONTEXTS), scenario.counts(BYPASSED)), (vec!["derived 1".to_owned()], vec![]));
+}
+
+#[test]
+fn a_body_longer_than_announced_is_released_at_once() {
+    let mut scenario = Scenario::new(PROMISED);
+    scenario.open(&Request::inbound("/send").header("content-length", "200")).body("x".repeat(201), false);
+    assert!(!scenario.is_held());
+    assert_eq!(scenario.counts(RELEASED), ["body_too_large 1"]);
+}
+
+#[test]
+fn without_a_secret_nothing_is_waited_for() {
+    let mut scenario = Scenario::without_secret(OPPO);
+    scenario.open(&oppo());
+    assert!(!scenario.is_held());
+    scenario.body(order_42(), true).answer(200, r#"{"code": 0}"#).finish();
+    assert_eq!(scenario.counts(CONTEXTS), ["no_secret 1"]);
 }
 
 #[test]
@@ -185,7 +224,8 @@ fn the_tick_releases_what_waits_too_long_and_the_body_still_tells_the_rest() {
 #[test]
 fn a_body_whose_beginning_went_by_in_a_release_is_not_taken_for_a_whole_one() {
     let mut scenario = Scenario::new(PROMISED);
-    scenario.open(&Request::inbound("/send")).body(r#"{"list": ["#, false).wait_ms(5_000).tick();
+    let request = Request::inbound("/send").header("content-length", "40");
+    scenario.open(&request).body(r#"{"list": ["#, false).wait_ms(5_000).tick();
     // What comes now looks like a message, but is the end of another.
     scenario.body(r#"{"id": "order-42"}"#, false).body("]}", true).answer(200, "").finish();
     assert_eq!(scenario.counts(BYPASSED), ["body_unreadable 1"]);

@@ -4,6 +4,7 @@
 use super::super::*;
 use super::world::{Asked, FakeShell, Request};
 use crate::config;
+use crate::hold::HoldProof;
 use crate::time::as_millis;
 use crate::trace::Key;
 use crate::worker::Release;
@@ -50,7 +51,7 @@ impl Scenario {
         let plan = config::load(config).unwrap_or_else(|faults| panic!("{faults}"));
         let rng = Xoshiro256PlusPlus::seed_from_u64(7);
         Self {
-            worker: Worker::new(plan, key, Box::new(rng)),
+            worker: Worker::new(plan, key, Box::new(rng), HoldProof::default()),
             shell: FakeShell::default(),
             exchange: Exchange::default(),
             stream: StreamId(0),
@@ -168,8 +169,7 @@ impl Scenario {
     }
 
     fn log_phase(&mut self) {
-        let stream = self.stream;
-        self.step(|exchange, worker, shell| (Exchange::Ended, exchange.finish(worker, stream, shell)));
+        self.step(|exchange, worker, shell| (Exchange::Ended, exchange.finish(worker, shell)));
     }
 
     pub(super) fn wait(&mut self, time: Duration) -> &mut Self {
