@@ -167,7 +167,7 @@ proptest! {
     ) {
         // A trace waits for more than the first piece only of what is announced to be short.
         let hold = hold && body.len() <= 64;
-        let request = request.header("content-length", &body.len().to_string());
+        let request = request.header("content-length", body.len().to_string());
         let whole = |pieces: usize| {
             let mut scenario = scenario(hold);
             scenario.open(&request);
