@@ -9,6 +9,7 @@ use crate::source::{Place, Source};
 use crate::time::WallClock;
 use std::fmt;
 
+mod form;
 mod reader;
 
 pub use reader::{BodyKind, Reader, ReaderBuilder};

@@ -184,7 +184,10 @@ impl Pointers {
         loop {
             let child = {
                 let key = cursor.key()?;
-                node.keys.iter().find(|(known, _)| **known == *key).and_then(|(_, child)| self.nodes.get(*child))
+                node.keys
+                    .iter()
+                    .find(|(known, _)| known.as_bytes() == &*key)
+                    .and_then(|(_, child)| self.nodes.get(*child))
             };
             cursor.expect(b':')?;
             match child {

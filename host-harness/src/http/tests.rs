@@ -1,3 +1,5 @@
+//! Server, client and raw sockets over real connections.
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;

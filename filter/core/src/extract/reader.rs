@@ -1,6 +1,6 @@
 //! The compiled reader of one route.
 
-use super::{Facts, Field, Headers, Place, Pointers, Rank, Scan, Slot, Source, Value, Want, Whose};
+use super::{Facts, Field, Headers, Place, Pointers, Rank, Scan, Slot, Source, Value, Want, Whose, form};
 use std::borrow::Cow;
 
 /// How a body is to be read.
@@ -193,13 +193,13 @@ impl Reader {
 
     fn form_body(&self, bytes: &[u8], keep_recipients: bool, facts: &mut Facts) -> Scan {
         let mut scan = Scan::Complete;
-        for (name, value) in form_urlencoded::parse(bytes) {
-            let Some(field) = self.form.iter().find(|field| *field.name == *name) else { continue };
+        for (name, value) in form::parse(bytes) {
+            let Some(field) = self.form.iter().find(|field| name.is(&field.name)) else { continue };
             for want in &field.plain {
-                facts.tell(want, &value, keep_recipients);
+                facts.tell(want, &value.decode_text(), keep_recipients);
             }
             if !field.json.pointers.is_empty() {
-                let inner = field.json.read(value.as_bytes(), facts, keep_recipients);
+                let inner = field.json.read(&value.decode(), facts, keep_recipients);
                 scan = if scan == Scan::Complete { inner } else { scan };
             }
         }
@@ -208,5 +208,5 @@ impl Reader {
 }
 
 fn form_value<'a>(text: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
-    form_urlencoded::parse(text).find(|(known, _)| known == name).map(|(_, value)| value)
+    form::parse(text).find(|(known, _)| known.is(name)).map(|(_, value)| value.decode_text())
 }

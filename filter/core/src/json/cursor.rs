@@ -69,11 +69,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(super) fn key(&mut self) -> Result<Cow<'a, str>, Fault> {
+    /// The bytes of a key, unescaped.
+    pub(super) fn key(&mut self) -> Result<Cow<'a, [u8]>, Fault> {
         if self.peek()? != b'"' {
             return Err(Fault::Malformed);
         }
-        self.string()
+        let (raw, escaped) = self.raw_string()?;
+        if escaped { unescape(raw).map(|key| Cow::Owned(key.into_bytes())) } else { Ok(Cow::Borrowed(raw)) }
     }
 
     /// A string, number or literal.
@@ -145,7 +147,7 @@ impl<'a> Cursor<'a> {
 
     fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
         let (raw, escaped) = self.raw_string()?;
-        if escaped { unescape(raw).map(Cow::Owned) } else { Ok(String::from_utf8_lossy(raw)) }
+        if escaped { unescape(raw).map(Cow::Owned) } else { Ok(text(raw)) }
     }
 
     /// The bytes between the quotes, and whether an escape is among them.
@@ -155,7 +157,7 @@ impl<'a> Cursor<'a> {
         let mut len = 0_usize;
         loop {
             let tail = body.get(len..).ok_or(Fault::Cut)?;
-            let stop = tail.iter().position(|byte| matches!(byte, b'"' | b'\\')).ok_or(Fault::Cut)?;
+            let stop = quote_or_escape(tail).ok_or(Fault::Cut)?;
             len = len.saturating_add(stop);
             if tail.get(stop) == Some(&b'"') {
                 self.advance(len.saturating_add(2));
@@ -169,6 +171,37 @@ impl<'a> Cursor<'a> {
     fn advance(&mut self, len: usize) {
         self.rest = self.rest.get(len..).unwrap_or_default();
     }
+}
+
+/// Most texts are UTF-8, which is checked many bytes at a time.
+fn text(raw: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed)
+}
+
+/// The first byte at which a string can end or an escape begin. Looked for in words of eight bytes: most of a body is
+/// strings.
+fn quote_or_escape(text: &[u8]) -> Option<usize> {
+    let words = text.chunks_exact(8);
+    let mut at = 0_usize;
+    for word in words {
+        let word = u64::from_le_bytes(word.try_into().ok()?);
+        let found = zero_bytes(word ^ repeated(b'"')) | zero_bytes(word ^ repeated(b'\\'));
+        if found != 0 {
+            return Some(at.saturating_add(usize::try_from(found.trailing_zeros() / 8).ok()?));
+        }
+        at = at.saturating_add(8);
+    }
+    let stop = text.get(at..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    Some(at.saturating_add(stop))
+}
+
+const fn repeated(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The highest bit of each byte that is zero; those above the lowest such byte may be wrong.
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(repeated(1)) & !word & repeated(0x80)
 }
 
 fn unescape(raw: &[u8]) -> Result<String, Fault> {
@@ -197,7 +230,7 @@ fn unescape(raw: &[u8]) -> Result<String, Fault> {
             _ => return Err(Fault::Malformed),
         }
     }
-    Ok(String::from_utf8_lossy(&plain).into_owned())
+    Ok(String::from_utf8(plain).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// The character of a `\u` escape, or of a pair of them; half a pair reads as U+FFFD.

@@ -1,3 +1,5 @@
+//! The table as people see it.
+
 use super::{Row, render, rows};
 use crate::scrape::Scrape;
 
