@@ -74,7 +74,8 @@ async fn a_client_that_leaves_in_the_middle_of_its_push_leaves_nothing_in_flight
             wire
         };
         let (closing, resetting) = (start().await, start().await);
-        let streaming = pushes::lc("m1").map(|_| Pieces::of(beginning, 8).unfinished());
+        let mut streaming = pushes::lc("m1").map(|_| Pieces::of(beginning, 8).unfinished());
+        streaming.headers_mut().insert("content-length", 1_000.into());
         let streaming = tokio::spawn(open(bed.envoy.outbound(), Version::Http2, streaming));
         bed.expect_in_flight(LC, 3).await;
         drop(closing);
