@@ -12,7 +12,7 @@ mod snapshot;
 
 use snapshot::Snapshot;
 
-/// More workers than this publish nothing: no machine runs so many Envoy threads.
+/// More members than this publish nothing. Each worker is one, and two while a change of rules is under way.
 pub const MAX_SLOTS: u16 = 256;
 /// A worker silent for this long counts no more.
 pub const SILENT_AFTER: Duration = Duration::from_secs(5);
