@@ -263,7 +263,7 @@ impl RequestState {
         };
         let mut facts = facts.clone();
         if let Some(route) = worker.plan.route(route) {
-            route.reader.body(kind, beginning, false, &mut facts);
+            route.reader.beginning(kind, beginning, false, &mut facts);
         }
         facts
     }
@@ -292,20 +292,15 @@ impl RequestState {
     fn read_body(&mut self, worker: &mut Worker) {
         let body = std::mem::replace(&mut self.body, Body::Unread);
         let Body::Passing(collected) = body else { return };
-        let bytes = collected.bytes();
-        let keep = worker.keeps_recipients();
         let scan = match &mut self.choice {
-            Choice::Decided(visit, kind) => {
-                let reader = worker.plan.route(visit.route).map(|route| &route.reader);
-                reader.map(|reader| reader.body(*kind, bytes, keep, &mut visit.facts))
-            }
+            Choice::Decided(visit, kind) => read(worker, &collected, visit.route, *kind, &mut visit.facts),
             Choice::Among(candidates) => {
-                let scan = read_among(worker, candidates, bytes);
+                let scan = read_among(worker, candidates, &collected);
                 self.decide(worker);
                 scan
             }
         };
-        if collected.is_whole() && !bytes.is_empty() && scan.is_some_and(|scan| scan != Scan::Complete) {
+        if collected.is_whole() && !collected.bytes().is_empty() && scan.is_some_and(|scan| scan != Scan::Complete) {
             worker.bypass(Bypass::BodyUnreadable);
         }
     }
@@ -385,14 +380,23 @@ fn candidates(worker: &Worker, direction: Direction, head: &RequestHead<'_>) -> 
     found
 }
 
+/// Reads what has been collected as that route reads it.
+fn read(worker: &Worker, collected: &Collected, route: RouteId, kind: BodyKind, facts: &mut Facts) -> Option<Scan> {
+    let reader = &worker.plan.route(route)?.reader;
+    let (bytes, keep) = (collected.bytes(), worker.keeps_recipients());
+    Some(if collected.is_whole() {
+        reader.body(kind, bytes, keep, facts)
+    } else {
+        reader.beginning(kind, bytes, keep, facts)
+    })
+}
+
 /// Lets every candidate read the body for itself; the worst of what they saw tells whether it could be read.
-fn read_among(worker: &Worker, candidates: &mut [Candidate], bytes: &[u8]) -> Option<Scan> {
-    let keep = worker.keeps_recipients();
+fn read_among(worker: &Worker, candidates: &mut [Candidate], collected: &Collected) -> Option<Scan> {
     let mut worst = None;
     for candidate in candidates {
-        let Some(route) = worker.plan.route(candidate.route) else { continue };
-        let scan = route.reader.body(candidate.kind, bytes, keep, &mut candidate.facts);
-        worst = worst.filter(|worst| *worst != Scan::Complete).or(Some(scan));
+        let scan = read(worker, collected, candidate.route, candidate.kind, &mut candidate.facts);
+        worst = worst.filter(|worst| *worst != Scan::Complete).or(scan);
     }
     worst
 }

@@ -182,20 +182,30 @@ impl Reader {
         }
     }
 
-    /// Reads the body, or as much of it as there is.
+    /// Reads a whole body.
     pub fn body(&self, kind: BodyKind, bytes: &[u8], keep_recipients: bool, facts: &mut Facts) -> Scan {
         match kind {
             BodyKind::Unwanted => Scan::Complete,
             BodyKind::Json => self.json.read(bytes, facts, keep_recipients),
-            BodyKind::Form => self.form_body(bytes, keep_recipients, facts),
+            BodyKind::Form => self.form_body(bytes, true, keep_recipients, facts),
         }
     }
 
-    fn form_body(&self, bytes: &[u8], keep_recipients: bool, facts: &mut Facts) -> Scan {
+    /// Reads the beginning of a body. Half a value is another value, so what the cut may have gone through says nothing.
+    pub fn beginning(&self, kind: BodyKind, bytes: &[u8], keep_recipients: bool, facts: &mut Facts) -> Scan {
+        match kind {
+            BodyKind::Form => self.form_body(bytes, false, keep_recipients, facts),
+            _ => self.body(kind, bytes, keep_recipients, facts),
+        }
+    }
+
+    fn form_body(&self, bytes: &[u8], whole: bool, keep_recipients: bool, facts: &mut Facts) -> Scan {
         let mut scan = Scan::Complete;
-        for (name, value) in form::parse(bytes) {
+        let mut fields = form::parse(bytes).peekable();
+        while let Some((name, value)) = fields.next() {
             let Some(field) = self.form.iter().find(|field| name.is(&field.name)) else { continue };
-            for want in &field.plain {
+            let is_whole = whole || fields.peek().is_some() || bytes.ends_with(b"&");
+            for want in field.plain.iter().filter(|_| is_whole) {
                 facts.tell(want, &value.decode_text(), keep_recipients);
             }
             if !field.json.pointers.is_empty() {

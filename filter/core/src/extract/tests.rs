@@ -86,6 +86,23 @@ fn what_the_config_names_in_the_body_goes_before_what_an_adapter_names_in_the_he
 }
 
 #[test]
+fn a_value_that_the_end_of_the_beginning_may_have_cut_says_nothing() {
+    let reader = reader(&[(Field::MessageId, &[r#"{"form": "id"}"#, r#"{"form": "m", "json": "/id"}"#])]);
+    let cases: [(&str, &[&str]); 5] = [
+        ("id=order-42", &[]),
+        ("id=order-42&", &["order-42"]),
+        ("id=order-42&m", &["order-42"]),
+        ("m=%7B%22id%22:%22order-42%22,%22te", &["order-42"]),
+        ("m=%7B%22id%22:%22order-4", &[]),
+    ];
+    for (beginning, expected) in cases {
+        let mut facts = Facts::default();
+        reader.beginning(BodyKind::Form, beginning.as_bytes(), false, &mut facts);
+        assert_eq!(facts.message_ids, expected, "{beginning}");
+    }
+}
+
+#[test]
 fn a_batch_names_each_of_its_messages_and_recipients() {
     let reader = reader(&[
         (Field::MessageId, &[r#"{"json": "/list/*/id"}"#]),
