@@ -5,10 +5,10 @@ use super::{NodeExit, Observer};
 use crate::classify::CodeId;
 use crate::metrics::{Kind, Metrics, SeriesId, name};
 use crate::plan::{Plan, RouteId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 #[derive(Default)]
-pub(super) struct Codes(HashMap<(RouteId, CodeId), Option<SeriesId>>);
+pub(super) struct Codes(BTreeMap<(RouteId, CodeId), Option<SeriesId>>);
 
 impl Observer for Codes {
     fn exit(&mut self, plan: &Plan, exit: &NodeExit<'_>, metrics: &mut Metrics) {

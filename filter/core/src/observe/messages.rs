@@ -4,11 +4,11 @@ use super::{NodeExit, Observer};
 use crate::metrics::{Kind, Metrics, SeriesId, name};
 use crate::outcome::OutcomeClass;
 use crate::plan::{BusinessId, NodeId, Plan};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Series are made at first use: most nodes see few of the businesses.
 #[derive(Default)]
-pub(super) struct Messages(HashMap<(NodeId, BusinessId, OutcomeClass), Option<SeriesId>>);
+pub(super) struct Messages(BTreeMap<(NodeId, BusinessId, OutcomeClass), Option<SeriesId>>);
 
 impl Observer for Messages {
     fn exit(&mut self, plan: &Plan, exit: &NodeExit<'_>, metrics: &mut Metrics) {
