@@ -52,7 +52,7 @@ fn execute(effects: Effects) -> Action {
             }
         };
         if let Err(error) = done {
-            host::log(Level::Warn, &format!("a trace header could not be written: {error}"));
+            host::log(Level::Warn, &format!("a request header could not be changed: {error}"));
         }
     }
     match effects.flow {

@@ -123,12 +123,8 @@ impl Classifier {
         !self.ok_codes.is_empty() || !self.conditions.is_empty() || !self.item_ok_codes.is_empty()
     }
 
-    /// Judges an answer to a call with `recipients` recipients.
-    pub fn classify(&self, status: u16, headers: &Headers<'_>, body: Body<'_>, recipients: u32) -> Verdict {
-        self.judge(status, headers, body, recipients).0
-    }
-
-    /// The verdict, and whether the body could be read as far as it counts.
+    /// Judges an answer to a call with `recipients` recipients: the verdict, and whether the body could be read as far as it
+    /// counts.
     pub fn judge(&self, status: u16, headers: &Headers<'_>, body: Body<'_>, recipients: u32) -> (Verdict, bool) {
         let (findings, readable) = self.read(headers, body);
         (self.verdict(status, &findings, readable, recipients), readable)

@@ -72,7 +72,7 @@ label! {
 /// that cannot grow traps.
 pub const MAX_BODY_MEMORY: usize = 64 << 20;
 
-/// What is left of [`MAX_BODY_MEMORY`], shared by all exchanges of a worker.
+/// What is taken of [`MAX_BODY_MEMORY`], by all exchanges of a worker together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BodyMemory(Rc<Cell<usize>>);
 

@@ -23,7 +23,7 @@ fn classifier(json: &str) -> Classifier {
 }
 
 fn judge(json: &str, status: u16, body: &str, recipients: u32) -> Verdict {
-    classifier(json).classify(status, &Headers::default(), Body::Whole(body.as_bytes()), recipients)
+    classifier(json).judge(status, &Headers::default(), Body::Whole(body.as_bytes()), recipients).0
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn results_per_recipient_decide_where_the_vendor_gives_them() {
 fn codes_are_counted_under_their_name_if_listed_and_as_other_if_not() {
     let labels = |json: &str, status, body: &str| {
         let classifier = classifier(json);
-        let verdict = classifier.classify(status, &Headers::default(), Body::Whole(body.as_bytes()), 2);
+        let verdict = classifier.judge(status, &Headers::default(), Body::Whole(body.as_bytes()), 2).0;
         let label = |(id, count): &(CodeId, u32)| (classifier.code_book().label(*id).to_owned(), *count);
         verdict.codes.iter().map(label).collect::<Vec<_>>()
     };
@@ -98,11 +98,11 @@ fn codes_are_counted_under_their_name_if_listed_and_as_other_if_not() {
 fn a_body_beyond_the_bound_is_believed_as_far_as_it_was_read_and_an_opaque_one_is_not() {
     let vendor = classifier(VENDOR);
     let long = br#"{"code": 0, "padding": "xxxx"#;
-    assert_eq!(vendor.classify(200, &Headers::default(), Body::Beginning(long), 1).call, Ok);
-    assert_eq!(vendor.classify(200, &Headers::default(), Body::Opaque, 1).call, Unknown);
+    assert_eq!(vendor.judge(200, &Headers::default(), Body::Beginning(long), 1).0.call, Ok);
+    assert_eq!(vendor.judge(200, &Headers::default(), Body::Opaque, 1).0.call, Unknown);
     let by_status = classifier("{}");
     assert!(!by_status.needs_body());
-    assert_eq!(by_status.classify(204, &Headers::default(), Body::Opaque, 1).call, Ok);
+    assert_eq!(by_status.judge(204, &Headers::default(), Body::Opaque, 1).0.call, Ok);
 }
 
 #[test]
@@ -125,6 +125,6 @@ proptest! {
             prop_assert_ne!(judge(VENDOR, 200, head, 1).call, Ok);
         }
         let batch = classifier(BATCH);
-        batch.classify(200, &Headers::default(), Body::Whole(&bytes), 3);
+        batch.judge(200, &Headers::default(), Body::Whole(&bytes), 3);
     }
 }

@@ -121,7 +121,6 @@ pub(super) enum Id {
 }
 
 fn set_parent(context: &TraceParent) -> Command {
-    // Always ASCII: going through `Display` would cost a push ten times as much.
     Command::SetRequestHeader("traceparent", String::from_utf8_lossy(&context.to_header()).into_owned())
 }
 
