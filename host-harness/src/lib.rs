@@ -1,8 +1,16 @@
-//! Tools
+//! A proxy-wasm host that behaves as Envoy does, a small proxy and a simulator around it, and what else the `pointsman`
+//! program does.
 
+pub mod abi;
 pub mod demo;
 pub mod envoy;
+pub mod filter;
 pub mod http;
+pub mod process;
+pub mod proxy;
 pub mod rules;
 pub mod scrape;
+pub mod simulate;
+pub mod testing;
 pub mod vendors;
+pub mod vm;

@@ -1,0 +1,23 @@
+//! What the workers of one proxy share: shared data, queues, metrics. It is a value: two in one program know nothing of
+//! each other.
+
+mod environment;
+mod metrics;
+mod queues;
+mod shared_data;
+
+pub use environment::{Admission, Clock, Environment, LogLine, LogSink, SystemClock, Upstreams};
+pub use metrics::{Metric, MetricError, Metrics};
+pub use queues::{QueueError, QueueOwner, Queues};
+pub use shared_data::{CasMismatch, SharedData};
+
+/// What the workers of one proxy share.
+#[derive(Default)]
+pub struct Process {
+    /// Values by VM id and key.
+    pub shared_data: SharedData,
+    /// Queues by VM id and name.
+    pub queues: Queues,
+    /// Counters, gauges and histograms by encoded name.
+    pub metrics: Metrics,
+}

@@ -1,0 +1,1 @@
+//! The native proxy: listeners, routes, clusters and workers around a filter.

@@ -1,0 +1,5 @@
+//! Compiler
+/// x
+pub struct Engine;
+/// x
+pub struct EngineError;

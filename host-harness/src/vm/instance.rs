@@ -1,0 +1,4 @@
+//! x
+pub(crate) struct Vm;
+pub(crate) struct VmError;
+pub(crate) struct Trap;

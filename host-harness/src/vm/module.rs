@@ -1,0 +1,5 @@
+//! Which modules are taken.
+/// x
+pub struct Module;
+/// x
+pub struct ModuleError;

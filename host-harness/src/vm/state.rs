@@ -1,0 +1,192 @@
+//! What the host functions of one VM work on: the `T` of its `Store<T>`.
+
+use crate::abi::Headers;
+use crate::filter::{CallId, GrpcCall, Half, HttpCall, LocalReply, Plugin, StreamInfo};
+use crate::process::{Environment, Metric, Process};
+use bytes::{Bytes, BytesMut};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the host functions of one VM work on.
+pub(crate) struct VmState {
+    /// Shared with the other VMs.
+    pub(crate) process: Arc<Process>,
+    /// Clock, randomness, log, network.
+    pub(crate) environment: Environment,
+    /// The plugin with which the VM was started: its VM id, VM configuration, environment variables and limits.
+    pub(crate) plugin: Arc<Plugin>,
+    /// Who hears that a queue of this worker's has something: called with root context and token.
+    pub(crate) wake: Arc<dyn Fn(u32, u32) + Send + Sync>,
+    /// Root and stream contexts by id. Context 0, the VM's own, is not among them.
+    pub(crate) contexts: HashMap<u32, Context>,
+    /// The context that the host has called.
+    pub(crate) current: u32,
+    /// The context that the guest has put in its place; 0 for none. Reset by every call into the guest.
+    pub(crate) effective: u32,
+    /// Whether `_initialize`, `main` or `_start` runs, in which most host functions trap.
+    pub(crate) starting: bool,
+    /// Whether `proxy_on_vm_start` runs.
+    pub(crate) vm_starting: bool,
+    /// The guest's memory, once it is instantiated.
+    pub(crate) memory: Option<wasmtime::Memory>,
+    /// The guest's allocator (`proxy_on_memory_allocate`, else `malloc`), once it is instantiated.
+    pub(crate) allocate: Option<wasmtime::TypedFunc<u32, u32>>,
+    /// What the guest has defined, by metric id without its two low bits.
+    pub(crate) metrics: Vec<(crate::abi::MetricKind, Arc<Metric>)>,
+    /// What the guest has asked for in this call; executed in order once the call has returned.
+    pub(crate) deferred: Vec<Deferred>,
+    /// The calls that wait for an answer, with the root context that made them.
+    pub(crate) pending_calls: HashMap<CallId, u32>,
+    /// The number of the last call, without its two low bits.
+    pub(crate) last_call: u32,
+    /// Wasmtime's own bounds.
+    pub(crate) limits: wasmtime::StoreLimits,
+}
+
+impl VmState {
+    /// The context that a host function acts on: the effective one if it still exists, else the current one; `None` for the
+    /// VM's own.
+    pub(crate) fn context_id(&self) -> u32 {
+        if self.effective != 0 && self.contexts.contains_key(&self.effective) { self.effective } else { self.current }
+    }
+
+    /// The context of [`Self::context_id`].
+    pub(crate) fn context(&mut self) -> Option<&mut Context> {
+        let id = self.context_id();
+        self.contexts.get_mut(&id)
+    }
+
+    /// The stream that a host function acts on, if it acts on one.
+    pub(crate) fn stream(&mut self) -> Option<&mut StreamContext> {
+        match self.context()? {
+            Context::Stream(stream) => Some(stream),
+            Context::Root(_) => None,
+        }
+    }
+
+    /// The root context of the context that a host function acts on, with its id.
+    pub(crate) fn root(&mut self) -> Option<(u32, &mut RootContext)> {
+        let id = match self.context()? {
+            Context::Root(_) => self.context_id(),
+            Context::Stream(stream) => stream.root,
+        };
+        match self.contexts.get_mut(&id)? {
+            Context::Root(root) => Some((id, root)),
+            Context::Stream(_) => None,
+        }
+    }
+}
+
+/// A context of the guest.
+pub(crate) enum Context {
+    /// One plugin configuration.
+    Root(RootContext),
+    /// One HTTP stream. Boxed, since it is large and the map moves its values.
+    Stream(Box<StreamContext>),
+}
+
+/// One plugin configuration in one VM.
+pub(crate) struct RootContext {
+    /// The configuration.
+    pub(crate) plugin: Arc<Plugin>,
+    /// Whether `proxy_on_configure` runs: only then the configuration can be read.
+    pub(crate) configuring: bool,
+    /// What `proxy_get_status` gives: code and message of the last failed call.
+    pub(crate) status: (u32, String),
+    /// The answer to an HTTP call, while the guest is told of it.
+    pub(crate) http_call: Option<CallView>,
+    /// What came of a gRPC call, while the guest is told of it.
+    pub(crate) grpc: GrpcView,
+    /// `proxy_done` was called.
+    pub(crate) done: bool,
+}
+
+/// The answer to an HTTP call as the guest reads it.
+pub(crate) struct CallView {
+    pub(crate) headers: Headers,
+    pub(crate) body: Bytes,
+    pub(crate) trailers: Headers,
+}
+
+/// What came of a gRPC call as the guest reads it.
+#[derive(Default)]
+pub(crate) struct GrpcView {
+    pub(crate) initial_metadata: Option<Headers>,
+    pub(crate) message: Option<Bytes>,
+    pub(crate) trailing_metadata: Option<Headers>,
+}
+
+/// One HTTP stream as host functions see it. The stream's state machine puts maps and buffers here before it calls the
+/// guest, and takes them away when Envoy would.
+pub(crate) struct StreamContext {
+    /// The root context.
+    pub(crate) root: u32,
+    /// From client to upstream.
+    pub(crate) request: HalfView,
+    /// From upstream to client.
+    pub(crate) response: HalfView,
+    /// The attributes.
+    pub(crate) info: StreamInfo,
+    /// A reply of the guest's own was asked for: a second one is ignored.
+    pub(crate) replied: bool,
+    /// What `proxy_set_property` has set, by path (its parts separated by zero bytes).
+    pub(crate) properties: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl StreamContext {
+    pub(crate) fn half(&mut self, half: Half) -> &mut HalfView {
+        match half {
+            Half::Request => &mut self.request,
+            Half::Response => &mut self.response,
+        }
+    }
+}
+
+/// What a guest can reach of one half of a stream now.
+#[derive(Default)]
+pub(crate) struct HalfView {
+    /// The headers.
+    pub(crate) headers: MapView,
+    /// In a body callback the piece that came, or all that is buffered; between callbacks what is buffered because the guest
+    /// paused in a body callback; else `None`.
+    pub(crate) body: Option<BytesMut>,
+    /// The trailers.
+    pub(crate) trailers: MapView,
+    /// Whether the last piece of the body is being shown and no trailers came: then a guest may make trailers.
+    pub(crate) may_add_trailers: bool,
+}
+
+/// A header map as a guest can reach it now.
+#[derive(Default)]
+pub(crate) enum MapView {
+    /// Not in this phase.
+    #[default]
+    Absent,
+    /// To read and to change.
+    Live(Headers),
+    /// To read only: in `proxy_on_log`.
+    Logged(Headers),
+}
+
+/// What a guest has asked for, to be done once its call has returned.
+pub(crate) enum Deferred {
+    /// Let a half of a stream go on.
+    Continue(u32, Half),
+    /// Reset a stream.
+    Close(u32),
+    /// Answer a stream's client.
+    Reply(u32, LocalReply),
+    /// Make an HTTP call.
+    HttpCall(CallId, HttpCall),
+    /// Begin a gRPC call or stream.
+    GrpcCall(CallId, GrpcCall),
+    /// Send a message on a gRPC stream.
+    GrpcSend(CallId, Bytes, bool),
+    /// Forget a gRPC call, or end the sending of a gRPC stream.
+    Cancel(CallId),
+    /// A root context's timer.
+    SetTick(u32, Option<Duration>),
+    /// A root context has said that it is done.
+    Done(u32),
+}
