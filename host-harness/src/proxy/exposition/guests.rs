@@ -1,8 +1,8 @@
 //! The guests' metrics as families of Prometheus.
 //!
 //! Guests can call their metrics anything, so that two can come to one name, or to a name that belongs to another kind or to
-//! the host. Prometheus would refuse the whole scrape for that: who comes first in the order of names is shown, the others
-//! are hidden and counted.
+//! the host. A scraper may refuse the whole answer for that (Envoy's, which shows a name twice): who comes first in the order
+//! of names is shown, the others are hidden and counted.
 
 use super::host::HostMetrics;
 use super::name::decode;

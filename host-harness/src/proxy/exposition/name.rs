@@ -42,10 +42,9 @@ fn is_label(name: &str) -> bool {
     first && name.bytes().all(plain) && name != "le" && !name.starts_with("__")
 }
 
-/// Every byte that is no letter, digit or underscore becomes an underscore.
+/// Every character that is no letter, digit or underscore becomes one underscore.
 pub(super) fn sanitise(name: &str) -> String {
-    let byte = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte) } else { '_' };
-    name.bytes().map(byte).collect()
+    name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }
 
 /// Some parsers stop at control characters, though the formats allow them.
@@ -73,7 +72,7 @@ mod tests {
             ("a=.=x=y;z.w;.;m", "m a=x=y;z.w"),
             ("a=.=x\n\"\\\0;.;m", "m a=x\u{fffd}\"\\\u{fffd}"),
             ("a.b-c/d", "a_b_c_d"),
-            ("\u{e9}", "__"),
+            ("\u{e9}t\u{e9}_total", "_t__total"),
             // A value that is not closed is no label.
             ("a=.=x", "a___x"),
             ("a=.=1;.;a=.=2;.;m", "a___2___m a=1"),

@@ -26,6 +26,9 @@ fn check(metrics: &[(MetricKind, &str, u64)], format: Format, expected: &[&str])
     assert_eq!(text.lines().filter(own).collect::<Vec<_>>(), expected);
 }
 
+/// Labels to ask a scrape for.
+type Labels<'a> = &'a [(&'a str, &'a str)];
+
 const ALL: &[(MetricKind, &str, u64)] = &[
     (Counter, "node=.=oppo_push;.;outcome=.=ok;.;calls_total", 3),
     (Counter, "node=.=a\"b\\c;.;calls_total", 1),
@@ -121,7 +124,7 @@ fn the_host_shows_its_own_under_the_names_of_envoy() {
     let oppo = ("envoy_cluster_name", "oppo");
     for format in [Format::Text, Format::OpenMetrics] {
         let scrape = Scrape::parse(&exposition.encode(format).unwrap()).unwrap();
-        let cases: &[(&str, &[(&str, &str)], f64)] = &[
+        let cases: &[(&str, Labels<'_>, f64)] = &[
             ("envoy_http_downstream_rq_total", &[inbound], 1.0),
             ("envoy_http_downstream_rq_xx", &[inbound, ("envoy_response_code_class", "2")], 2.0),
             ("envoy_http_downstream_rq_xx", &[inbound, ("envoy_response_code_class", "5")], 1.0),

@@ -147,6 +147,20 @@ async fn a_method_that_nobody_knows_is_not_recorded() {
 }
 
 #[tokio::test]
+async fn a_span_that_is_never_finished_is_sent_with_what_is_known() {
+    let (endpoint, received) = collector().await;
+    let tracing = Tracing::start(&settings(&endpoint, 1.0)).unwrap();
+    drop(tracing.server_span(&request(&[])));
+    tracing.shutdown(LIMIT).await.unwrap();
+    let received = received.lock().unwrap();
+    let resource = &received[0].resource_spans[0];
+    let names: Vec<_> =
+        resource.resource.iter().flat_map(|resource| &resource.attributes).map(|name| &name.key).collect();
+    assert_eq!(names, ["service.name", "service.version"]);
+    assert_eq!(resource.scope_spans[0].spans[0].name, "POST");
+}
+
+#[tokio::test]
 async fn a_collector_that_is_not_there_costs_the_spans_only() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let tracing = Tracing::start(&settings(&format!("http://{free}/v1/traces"), 1.0)).unwrap();
