@@ -155,6 +155,21 @@ pub(crate) struct HalfView {
     pub(crate) trailers: MapView,
     /// Whether the last piece of the body is being shown and no trailers came: then a guest may make trailers.
     pub(crate) may_add_trailers: bool,
+    /// The guest has let the stream go on, so that headers and trailers are out of its reach, as in Envoy. Whoever executes
+    /// [`Deferred::Continue`] takes this back, having taken away what has gone on.
+    pub(crate) released: bool,
+}
+
+impl HalfView {
+    /// The headers, if the guest can read them.
+    pub(crate) fn readable_headers(&self) -> Option<&Headers> {
+        if self.released { None } else { self.headers.readable() }
+    }
+
+    /// The trailers, if the guest can read them.
+    pub(crate) fn readable_trailers(&self) -> Option<&Headers> {
+        if self.released { None } else { self.trailers.readable() }
+    }
 }
 
 /// A header map as a guest can reach it now.
@@ -167,6 +182,15 @@ pub(crate) enum MapView {
     Live(Headers),
     /// To read only: in `proxy_on_log`.
     Logged(Headers),
+}
+
+impl MapView {
+    fn readable(&self) -> Option<&Headers> {
+        match self {
+            Self::Absent => None,
+            Self::Live(headers) | Self::Logged(headers) => Some(headers),
+        }
+    }
 }
 
 /// What a guest has asked for, to be done once its call has returned.
