@@ -3,7 +3,7 @@
 use super::stream::{Filter, Side, Stream};
 use super::{CallId, CallResult, Effect, FailurePolicy, GrpcEvent, Half, LocalReply, Plugin, StreamId, StreamInfo};
 use crate::abi::{Headers, LogLevel};
-use crate::process::{Environment, LogLine, Process};
+use crate::process::{Environment, LogLine, Process, VmIdGuard};
 use crate::vm::{Context, Deferred, Module, StreamContext, Trap, Vm, VmState};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -45,6 +45,8 @@ pub struct Worker {
     /// The newest configuration that was taken, to which new streams go.
     pub(super) plugin: Arc<Plugin>,
     pub(super) process: Arc<Process>,
+    /// Keeps what the VM has shared, over its failures.
+    _shared: VmIdGuard,
     pub(super) new_environment: NewEnvironment,
     /// The VM's, for the moments in which there is no VM.
     pub(super) outside: Environment,
@@ -104,6 +106,7 @@ impl Worker {
         let mut worker = Self {
             vm: Slot::Failed,
             module: module.clone(),
+            _shared: process.attach(&plugin.vm_id),
             plugin,
             process,
             outside: new_environment(),
