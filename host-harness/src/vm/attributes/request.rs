@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 pub(super) fn get<'a>(stream: &'a StreamContext, name: &[u8]) -> Option<Value<'a>> {
     let info = &stream.info;
-    let headers = stream.request.readable_headers();
+    let headers = stream.request.headers.get();
     match name {
         b"time" => Some(Value::Time(info.start)),
         b"duration" => info.duration.map(Value::Time),

@@ -6,8 +6,8 @@ use crate::vm::StreamContext;
 
 pub(super) fn get<'a>(stream: &'a StreamContext, name: &[u8]) -> Option<Value<'a>> {
     let info = &stream.info;
-    let headers = stream.response.readable_headers();
-    let trailers = stream.response.readable_trailers();
+    let headers = stream.response.headers.get();
+    let trailers = stream.response.trailers.get();
     match name {
         b"code" => info.response_code.map(|code| Value::Signed(code.into())),
         b"code_details" => {

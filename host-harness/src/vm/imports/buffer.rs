@@ -1,7 +1,7 @@
 //! Buffers: bodies, answers to calls, configurations.
 
+use super::super::VmState;
 use super::super::memory::{Outcome, Place, Span, give_with, parts, write_u32};
-use super::super::{HalfView, VmState};
 use crate::abi::{BufferKind, Status};
 use crate::filter::Half;
 use bytes::{Bytes, BytesMut};
@@ -92,8 +92,7 @@ fn body(state: &mut VmState, buffer: BufferKind) -> Option<&mut BytesMut> {
         BufferKind::HttpResponseBody => Half::Response,
         _ => return None,
     };
-    let HalfView { body, .. } = state.stream()?.half(half);
-    body.as_mut()
+    state.stream()?.half(half).body.as_mut()
 }
 
 /// Bytes that the guest hands over for good.

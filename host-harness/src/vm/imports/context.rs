@@ -25,10 +25,7 @@ pub(super) fn set_effective(caller: &mut Caller<'_, VmState>, id: u32) -> Outcom
 pub(super) fn done(caller: &mut Caller<'_, VmState>) -> Outcome {
     let state = caller.data_mut();
     let id = state.context_id();
-    match state.context() {
-        Some(Context::Root(root)) if !root.done => root.done = true,
-        _ => return Err(Status::NotFound.into()),
-    }
+    let Some(Context::Root(_)) = state.context() else { return Err(Status::NotFound.into()) };
     state.deferred.push(Deferred::Done(id));
     Ok(())
 }

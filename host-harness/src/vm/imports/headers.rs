@@ -2,7 +2,7 @@
 //! maps can only be read.
 
 use super::super::memory::{Outcome, Place, Span, give, parts, write_u32};
-use super::super::{Context, HalfView, MapView, StreamContext, VmState};
+use super::super::{Context, MapView, StreamContext, VmState};
 use super::inline_headers::{append, collect};
 use crate::abi::{Headers, MapKind, Status, encode_pairs};
 use std::borrow::Cow;
@@ -99,8 +99,8 @@ fn lower_case(name: &[u8]) -> Cow<'_, [u8]> {
 
 /// Whether `proxy_on_log` runs: then what is not there is not found.
 fn is_logging(state: &mut VmState) -> bool {
-    let logged = |half: &HalfView| matches!(half.headers, MapView::Logged(_));
-    state.stream().is_some_and(|stream| logged(&stream.request) || logged(&stream.response))
+    let Some(stream) = state.stream() else { return false };
+    [&stream.request, &stream.response].iter().any(|half| matches!(half.headers, MapView::Logged(_)))
 }
 
 /// A map to read.
@@ -117,10 +117,10 @@ fn readable(state: &mut VmState, map: MapKind) -> Option<&Headers> {
 
 fn stream_map(stream: &StreamContext, map: MapKind) -> Option<&Headers> {
     match map {
-        MapKind::RequestHeaders => stream.request.readable_headers(),
-        MapKind::RequestTrailers => stream.request.readable_trailers(),
-        MapKind::ResponseHeaders => stream.response.readable_headers(),
-        MapKind::ResponseTrailers => stream.response.readable_trailers(),
+        MapKind::RequestHeaders => stream.request.headers.get(),
+        MapKind::RequestTrailers => stream.request.trailers.get(),
+        MapKind::ResponseHeaders => stream.response.headers.get(),
+        MapKind::ResponseTrailers => stream.response.trailers.get(),
         _ => None,
     }
 }
@@ -148,9 +148,6 @@ fn writable(state: &mut VmState, map: MapKind) -> Result<&mut Headers, Status> {
         MapKind::ResponseTrailers => (&mut stream.response, true),
         _ => return Err(Status::BadArgument),
     };
-    if half.released {
-        return Err(Status::BadArgument);
-    }
     if trailers && half.may_add_trailers && matches!(half.trailers, MapView::Absent) {
         half.trailers = MapView::Live(Headers::new());
     }

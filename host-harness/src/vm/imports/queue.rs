@@ -3,19 +3,10 @@
 use super::super::VmState;
 use super::super::memory::{Outcome, Place, Span, give, parts, write_u32};
 use crate::abi::Status;
-use crate::process::{QueueError, QueueOwner};
+use crate::process::QueueOwner;
 use std::borrow::Cow;
 use std::sync::Arc;
 use wasmtime::Caller;
-
-impl From<QueueError> for Status {
-    fn from(error: QueueError) -> Self {
-        match error {
-            QueueError::NotFound => Self::NotFound,
-            QueueError::Empty => Self::Empty,
-        }
-    }
-}
 
 /// The root context hears of the queue, whichever context registers it.
 pub(super) fn register(caller: &mut Caller<'_, VmState>, name: u32, name_size: u32, token: u32) -> Outcome {
@@ -23,7 +14,7 @@ pub(super) fn register(caller: &mut Caller<'_, VmState>, name: u32, name_size: u
     let name = Span(name, name_size).of(memory)?;
     let (root_context, _) = state.root().ok_or(Status::BadArgument)?;
     let owner = QueueOwner { root_context, wake: Arc::clone(&state.wake) };
-    let registered = state.process.queues.register(&state.plugin.vm_id, name, owner);
+    let registered = state.process.queues.register(&state.plugin.vm_id, name, owner).map_err(Status::from)?;
     write_u32(memory, token, registered)?;
     Ok(())
 }

@@ -33,6 +33,6 @@ pub(super) fn set(
     let (memory, state) = parts(caller)?;
     let key = Span(key, key_size).of(memory)?;
     let value = Span(value, value_size).of(memory)?;
-    state.process.shared_data.set(&state.plugin.vm_id, key, value, cas).map_err(|_| Status::CasMismatch)?;
+    state.process.shared_data.set(&state.plugin.vm_id, key, value, cas).map_err(Status::from)?;
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(super) fn resume(caller: &mut Caller<'_, VmState>, kind: u32) -> Outcome {
     let state = caller.data_mut();
     let id = state.context_id();
     if let Some(stream) = state.stream() {
-        stream.request.released = true;
+        stream.request.hide();
         state.deferred.push(Deferred::Continue(id, half));
     }
     Ok(())
@@ -55,6 +55,7 @@ pub(super) fn send_local_response(
     let body = Span(body, body_size).of(memory)?;
     let headers = Span(pairs, pairs_size).pairs(memory)?;
     let id = state.context_id();
+    state.stop_iteration = true;
     let Some(stream) = state.stream() else { return Ok(()) };
     if std::mem::replace(&mut stream.replied, true) {
         return Ok(());
