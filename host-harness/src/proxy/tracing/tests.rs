@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -154,7 +155,7 @@ async fn a_span_that_is_never_finished_is_sent_with_what_is_known() {
     tracing.shutdown(LIMIT).await.unwrap();
     let received = received.lock().unwrap();
     let resource = &received[0].resource_spans[0];
-    let names: Vec<_> =
+    let names: BTreeSet<_> =
         resource.resource.iter().flat_map(|resource| &resource.attributes).map(|name| &name.key).collect();
     assert!(names.into_iter().eq(["service.name", "service.version"]));
     assert_eq!(resource.scope_spans[0].spans[0].name, "POST");
