@@ -338,6 +338,3 @@ impl fmt::Display for Endpoint {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

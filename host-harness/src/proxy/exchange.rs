@@ -230,7 +230,6 @@ impl Exchange {
 
     fn due(&mut self, due: Due) {
         match due {
-            Due::Nothing => {}
             Due::RequestTimeout => self.reply(local_reply(408, "request timeout", "request_overall_timeout"), 0),
             Due::Idle => {
                 self.upstream.cancel();

@@ -5,7 +5,7 @@ mod http_call;
 
 use super::frames::FrameWriter;
 use super::pools::Pools;
-use crate::filter::{CallId, CallResult, Effect, GrpcEvent, StreamEffect, StreamId, StreamInfo, Worker};
+use crate::filter::{CallId, CallResult, Effect, GrpcEvent, StreamEffect, StreamId, StreamInfo, Worker, WorkerStats};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -63,12 +63,19 @@ impl Guest {
         let (result, effects) = {
             let mut worker = self.worker.borrow_mut();
             let result = tell(&mut worker);
-            (result, worker.effects())
+            let mut effects = Vec::new();
+            worker.effects(&mut effects);
+            (result, effects)
         };
         for effect in effects {
             self.execute(effect);
         }
         result
+    }
+
+    /// What has happened to the VMs so far.
+    pub(super) fn stats(&self) -> WorkerStats {
+        self.worker.borrow().stats()
     }
 
     /// Reads or writes the attributes of a stream; nothing happens once it is closed.

@@ -86,7 +86,10 @@ pub(super) fn to_map(headers: &Headers) -> HeaderMap {
 
 /// The status of a response; what is none becomes 500, as a response without one would be.
 pub(super) fn status(headers: &Headers) -> StatusCode {
-    headers.get(":status").and_then(|status| StatusCode::from_bytes(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    headers
+        .get(":status")
+        .and_then(|status| StatusCode::from_bytes(status).ok())
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// A request on its way to an upstream, before it is known what is spoken there.

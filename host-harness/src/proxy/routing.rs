@@ -99,7 +99,9 @@ mod tests {
 
     #[test]
     fn only_a_port_is_cut_off() {
-        for (authority, host) in [("a:1", "a"), ("a", "a"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a1", "a1"), ("", "")] {
+        for (authority, host) in
+            [("a:1", "a"), ("a", "a"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a1", "a1"), ("", "")]
+        {
             assert_eq!(without_port(authority.as_bytes()), host.as_bytes());
         }
     }

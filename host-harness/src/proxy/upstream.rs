@@ -8,4 +8,4 @@ mod tls;
 
 pub(super) use cluster::{Cluster, Directory};
 pub(super) use failure::Failure;
-pub(super) use pool::{Pool, Reply};
+pub(super) use pool::{Lease, Pool, Reply};

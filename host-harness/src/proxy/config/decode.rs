@@ -24,11 +24,7 @@ const RELOAD_BACKOFF: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// Every fault, each with its place.
-pub fn load(
-    text: &str,
-    directory: &Path,
-    environment: impl Fn(&str) -> Option<String>,
-) -> Result<ProxyConfig, Faults> {
+pub fn load(text: &str, directory: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<ProxyConfig, Faults> {
     let mut faults = Faults::default();
     let config = match serde_saphyr::from_str::<Value>(text) {
         Ok(document) => Reader { directory, environment: &environment, faults: &mut faults }.proxy(document),
@@ -165,7 +161,11 @@ impl Reader<'_> {
                 DirectionWire::Outbound => TrafficDirection::Outbound,
             },
             buffer_limit_bytes: wire.buffer_limit_bytes.unwrap_or(default.buffer_limit_bytes),
-            request_headers_timeout: self.limit(&at("request_headers_timeout"), headers, default.request_headers_timeout),
+            request_headers_timeout: self.limit(
+                &at("request_headers_timeout"),
+                headers,
+                default.request_headers_timeout,
+            ),
             stream_idle_timeout: self.limit(
                 &at("stream_idle_timeout"),
                 wire.stream_idle_timeout,

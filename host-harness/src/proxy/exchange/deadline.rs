@@ -9,8 +9,6 @@ use tokio::time::{Instant, Sleep};
 /// What has run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Nothing yet.
-    Nothing,
     /// The client took too long to send its request.
     RequestTimeout,
     /// Nothing came from either side.
@@ -93,7 +91,6 @@ impl Deadline {
     /// What has run out does so once.
     fn clear(&mut self, due: Due) {
         match due {
-            Due::Nothing => {}
             Due::RequestTimeout => self.request = None,
             Due::Idle => self.idle_timeout = None,
             Due::Route => self.route = None,

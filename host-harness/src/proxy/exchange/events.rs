@@ -1,8 +1,8 @@
 //! What a stream waits for, in the order of its weight: what the filter wants comes before what is new.
 
+use super::Exchange;
 use super::deadline::Due;
 use super::upstream_side::Stage;
-use super::Exchange;
 use crate::filter::StreamEffect;
 use crate::proxy::upstream::{Failure, Reply};
 use bytes::Bytes;

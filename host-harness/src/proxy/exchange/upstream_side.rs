@@ -80,7 +80,8 @@ pub(super) fn note_route(info: &mut StreamInfo, route: &RouteConfig, headers: Op
 impl Exchange {
     /// Routes and sends the request as the filter has left it.
     pub(super) fn route(&mut self, headers: &Headers, end: bool) {
-        let (authority, path) = (headers.get(":authority").unwrap_or_default(), headers.get(":path").unwrap_or_default());
+        let (authority, path) =
+            (headers.get(":authority").unwrap_or_default(), headers.get(":path").unwrap_or_default());
         let Some(route) = self.listener.routes.find(authority, path).cloned() else {
             return self.reply(local_reply(404, "", "route_not_found"), flags::NO_ROUTE_FOUND);
         };

@@ -82,9 +82,7 @@ pub(super) async fn exchange(pools: &Pools, request: Request, tell: &impl Fn(Grp
 }
 
 async fn talk(pools: &Pools, request: Request, tell: &impl Fn(GrpcEvent)) -> (u32, String) {
-    let failed = |failure: &Failure| {
-        (UNAVAILABLE, String::from_utf8_lossy(&failure.reply(false).body).into_owned())
-    };
+    let failed = |failure: &Failure| (UNAVAILABLE, String::from_utf8_lossy(&failure.reply(false).body).into_owned());
     let Some(pool) = pools.get(&request.cluster) else { return failed(&Failure::NoHealthyUpstream) };
     let Ok(outgoing) = Outgoing::new(&request.headers, request.body) else {
         return (INTERNAL, String::from("the service or method is no path"));

@@ -2,10 +2,10 @@
 
 use crate::abi::Headers;
 use crate::filter::{CallResult, HttpCall, LocalReply};
+use crate::proxy::frames;
 use crate::proxy::headers::{Outgoing, of_response, of_trailers, to_map};
 use crate::proxy::pools::Pools;
 use crate::proxy::upstream::{Failure, Reply};
-use crate::proxy::frames;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 

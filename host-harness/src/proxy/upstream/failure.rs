@@ -99,7 +99,10 @@ mod tests {
     #[test]
     fn a_failure_is_told_in_envoys_words() {
         let reply = Failure::Terminated.reply(false);
-        assert_eq!((reply.status, &reply.details[..]), (503, "upstream_reset_before_response_started{connection_termination}"));
+        assert_eq!(
+            (reply.status, &reply.details[..]),
+            (503, "upstream_reset_before_response_started{connection_termination}")
+        );
         let refused = Failure::Connect { reason: "Connection refused".to_owned() };
         let reply = refused.reply(true);
         let details = "upstream_reset_after_response_started{remote_connection_failure|Connection_refused}";
