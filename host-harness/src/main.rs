@@ -36,6 +36,7 @@ enum Command {
     },
     /// Run stand-ins, a push service, Envoy with the filter and a stream of pushes, and show what the filter sees.
     Demo(cli::demo::Demo),
+    Run(Box<cli::run::Run>),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Apply(apply) => cli::rules::apply(&apply),
         Command::Vendors { port, control_port } => cli::demo::vendors(port, control_port),
         Command::Demo(demo) => cli::demo::run(demo),
+        Command::Run(run) => cli::run::run(*run),
     };
     done.unwrap_or_else(|error| {
         eprintln!("pointsman: {error:#}");
