@@ -4,6 +4,7 @@
 //! the byte. What becomes of messages is counted outside the filter; what the filter makes of it comes from its metrics.
 
 mod arrivals;
+mod assertion;
 mod books;
 mod calls;
 mod driver;
@@ -13,10 +14,15 @@ mod latency;
 mod message;
 mod moment;
 mod queue;
+mod run;
 mod scenario;
 mod seed;
+mod summary;
 mod template;
 mod vendor;
 mod world;
 
+pub use assertion::{Assertion, AssertionError, Unmet};
+pub use run::{Filter, Rehearsal, RehearsalError, rehearse};
 pub use scenario::{SHIPPED, Scenario, ScenarioFault, ScenarioFaults, shipped};
+pub use summary::{ChannelSummary, Figure, Figures, NAMES, Summary};

@@ -27,6 +27,8 @@ pub(super) struct Driver {
     /// Root contexts and queues that have something, put here from within calls of the worker.
     woken: Woken,
     asked: Vec<Asked>,
+    /// Empty; kept for its room.
+    effects: Vec<Effect>,
     streams: u64,
 }
 
@@ -56,7 +58,8 @@ pub(super) enum Reply {
 
 impl Driver {
     pub(super) fn new(worker: Option<Worker>, woken: Woken) -> Self {
-        let mut driver = Self { worker, exchanges: HashMap::new(), woken, asked: Vec::new(), streams: 0 };
+        let mut driver =
+            Self { worker, exchanges: HashMap::new(), woken, asked: Vec::new(), effects: Vec::new(), streams: 0 };
         driver.settle();
         driver
     }
@@ -155,17 +158,20 @@ impl Driver {
     fn settle(&mut self) {
         loop {
             let Some(worker) = &mut self.worker else { return };
-            let effects = worker.effects();
+            let mut effects = std::mem::take(&mut self.effects);
+            worker.effects(&mut effects);
             let woken = std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
             if effects.is_empty() && woken.is_empty() {
+                self.effects = effects;
                 return;
             }
             for (root_context, token) in woken {
                 worker.queue_ready(root_context, token);
             }
-            for effect in effects {
+            for effect in effects.drain(..) {
                 self.execute(effect);
             }
+            self.effects = effects;
         }
     }
 

@@ -105,6 +105,11 @@ impl Scenario {
         }
     }
 
+    /// The names of its channels, in order.
+    pub fn channel_names(&self) -> impl Iterator<Item = &str> {
+        self.channels.iter().map(|channel| channel.name.as_str())
+    }
+
     /// The same scenario in less time: everything that has a time is shortened alike, and what is counted per day too.
     /// Rates, latencies and time limits stay.
     #[must_use]

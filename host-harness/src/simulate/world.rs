@@ -19,7 +19,7 @@ use super::queue::EventQueue;
 use super::scenario::Scenario;
 use super::vendor::Vendor;
 use crate::filter::{CallId, CallResult, StreamId};
-pub(super) use setup::Guest;
+pub(super) use setup::{Guest, Silent};
 
 /// How long the filter has, once all messages are done, to put its last counts into its metrics.
 const SETTLE: Duration = Duration::from_secs(3);

@@ -18,11 +18,10 @@ use crate::simulate::queue::EventQueue;
 use crate::simulate::scenario::Scenario;
 use crate::simulate::seed::Seed;
 use crate::simulate::vendor::Vendor;
-use crate::vm::{Engine, Module};
+use crate::vm::Module;
 
 /// The filter that all workers run.
 pub(in crate::simulate) struct Guest<'a> {
-    pub(in crate::simulate) engine: &'a Engine,
     pub(in crate::simulate) module: &'a Module,
     pub(in crate::simulate) plugin: Arc<Plugin>,
     pub(in crate::simulate) log: Arc<dyn LogSink>,
@@ -66,7 +65,7 @@ impl World {
             call_results: HashMap::new(),
             submitted_all: false,
             books: Books::new(scenario.duration, scenario.channels.len()),
-            view: FilterView::new(if guest.is_some() { processes } else { Vec::new() }, names),
+            view: FilterView::new(if guest.is_some() { processes } else { Vec::new() }, &names),
             exchanges: 0,
             scenario: scenario.clone(),
         };
@@ -107,14 +106,8 @@ fn driver(
             }
         }
     };
-    let worker = Worker::start(
-        guest.engine,
-        guest.module,
-        Arc::clone(&guest.plugin),
-        Arc::clone(process),
-        environment,
-        Arc::new(wake),
-    )?;
+    let worker =
+        Worker::start(guest.module, Arc::clone(&guest.plugin), Arc::clone(process), environment, Arc::new(wake))?;
     Ok(Driver::new(Some(worker), woken))
 }
 
