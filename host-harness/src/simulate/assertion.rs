@@ -202,8 +202,8 @@ impl Assertion {
     }
 }
 
-/// Counts that are a part of the messages.
-const PARTS: [&str; 7] = ["sent", "lost", "undeliverable", "duplicated", "late", "on_time", "switched"];
+/// Counts that are a part of something: of the messages, or of the calls that the filter saw.
+const PARTS: [&str; 8] = ["sent", "lost", "undeliverable", "duplicated", "late", "on_time", "switched", "seen_on_time"];
 
 impl Comparison {
     fn holds(self, ordering: Ordering) -> bool {

@@ -75,6 +75,14 @@ pub(super) struct Switch {
     pub(super) count: u64,
 }
 
+impl ChannelView {
+    /// Calls within the objective, and all of which that is known; `None` if nothing is.
+    pub(super) fn on_time(&self) -> Option<(u64, u64)> {
+        let each = self.on_time_by_bucket.iter().copied();
+        each.map(|(met, missed)| (met, met + missed)).reduce(|sum, more| (sum.0 + more.0, sum.1 + more.1))
+    }
+}
+
 impl FilterView {
     pub(super) fn new(processes: Vec<Arc<Process>>, channels: &[String]) -> Self {
         let sidecars = processes.into_iter().map(|process| Sidecar { process, seen: HashMap::new() }).collect();

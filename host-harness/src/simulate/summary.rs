@@ -13,7 +13,9 @@ use serde::ser::SerializeMap as _;
 use super::books::{Counts, Histogram};
 use super::world::World;
 pub use figure::{Figure, NAMES};
+pub(super) use figure::{percent, thousands, time_text};
 use incident::{Times, times};
+pub(super) use incident::{incidents, merged};
 
 /// What came of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -91,6 +93,7 @@ impl Figures {
             quantile(0.99),
             seen.messages.map_or(Figure::None, plain),
             seen.ok.map_or(Figure::None, plain),
+            seen.calls.map_or(Figure::None, |(met, all)| Figure::Count { count: met, of: all }),
             seen.switches.map_or(Figure::None, plain),
             time(times.to_detect),
             time(times.to_switch),
@@ -104,6 +107,8 @@ impl Figures {
 struct Seen {
     messages: Option<u64>,
     ok: Option<u64>,
+    /// Calls within the filter's objective, and all.
+    calls: Option<(u64, u64)>,
     switches: Option<u64>,
 }
 
@@ -117,6 +122,10 @@ impl Seen {
         add(&mut self.messages, other.messages);
         add(&mut self.ok, other.ok);
         add(&mut self.switches, other.switches);
+        if let Some((met, all)) = other.calls {
+            let (sum_met, sum) = self.calls.unwrap_or_default();
+            self.calls = Some((sum_met + met, sum + all));
+        }
     }
 }
 
@@ -129,7 +138,8 @@ impl Summary {
             let view = world.view.channels.get(place).cloned().unwrap_or_default();
             let messages = Some(view.outcomes.values().sum()).filter(|_| !view.outcomes.is_empty());
             let ok = messages.map(|_| view.outcomes.get("ok").copied().unwrap_or(0));
-            let seen = Seen { messages, ok, switches: world.view.switched_from(&channel.name) };
+            let calls = view.on_time().filter(|(_, all)| *all > 0);
+            let seen = Seen { messages, ok, calls, switches: world.view.switched_from(&channel.name) };
             let times = times(world, place, channel);
             all_seen.merge(seen);
             all_latency.merge(&book.latency);

@@ -9,6 +9,9 @@ use super::moment::Moment;
 use super::scenario::{Channel, Failure, Mode, Phase, Trouble};
 use super::seed::{Random, Seed};
 
+/// Hits that are no further apart are taken for one trouble.
+const GAP: Duration = Duration::from_secs(5);
+
 /// How long a connection that is refused takes to be known as such.
 const REFUSED_AFTER: Duration = Duration::from_millis(1);
 
@@ -23,7 +26,12 @@ pub(super) struct Vendor {
     start: Duration,
     today: Count,
     this_second: Count,
+    /// When each phase has made calls fail.
+    hits: Vec<Spans>,
 }
+
+/// Times, from and to, in rising order.
+pub(super) type Spans = Vec<(Duration, Duration)>;
 
 /// Recipients accepted in one day or asked for in one second, by its number.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,24 +66,34 @@ pub(super) enum Fate {
 impl Vendor {
     pub(super) fn new(channel: &Channel, start: Duration, seed: Seed) -> Self {
         let random = seed.stream(&format!("vendor {}", channel.name));
-        let phases = channel.phases.clone().into();
-        Self { channel: channel.clone(), phases, random, start, today: Count::default(), this_second: Count::default() }
+        let phases: Rc<[Phase]> = channel.phases.clone().into();
+        let hits = vec![Spans::new(); phases.len()];
+        Self {
+            channel: channel.clone(),
+            phases,
+            random,
+            start,
+            today: Count::default(),
+            this_second: Count::default(),
+            hits,
+        }
     }
 
     /// Decides on a call that arrives now.
     pub(super) fn call(&mut self, now: Moment, recipients: usize) -> Decision {
         let asked = self.this_second.add(now.seconds(), recipients as u64);
         let phases = Rc::clone(&self.phases);
-        let current = || phases.iter().filter(|phase| is_on(phase, now));
+        let current = || phases.iter().enumerate().filter(|(_, phase)| is_on(phase, now));
         let mut factor = 1.0;
-        for phase in current() {
+        for (_, phase) in current() {
             if let Trouble::BrownOut { latency_factor, .. } = &phase.trouble {
                 factor *= latency_factor;
             }
         }
         let after = self.channel.latency.sample(factor, &mut self.random);
-        for phase in current() {
+        for (place, phase) in current() {
             if let Some(mode) = self.trouble(phase, now, asked) {
+                self.hit(place, now);
                 return fails(&mode, after);
             }
         }
@@ -86,11 +104,25 @@ impl Vendor {
         Decision { after, fate: Fate::Answered { refused } }
     }
 
+    fn hit(&mut self, phase: usize, now: Moment) {
+        let at = now.since(Moment::default());
+        let Some(spans) = self.hits.get_mut(phase) else { return };
+        match spans.last_mut() {
+            Some((_, to)) if at <= *to + GAP => *to = at,
+            _ => spans.push((at, at)),
+        }
+    }
+
+    /// When a phase has made calls fail.
+    pub(super) fn hits(&self, phase: usize) -> &[(Duration, Duration)] {
+        self.hits.get(phase).map_or(&[], Vec::as_slice)
+    }
+
     /// How the call fails for this trouble, if it does.
     fn trouble(&mut self, phase: &Phase, now: Moment, asked: u64) -> Option<Mode> {
         let into = now.since(phase.start.into());
         match &phase.trouble {
-            Trouble::Outage(failure) | Trouble::BrownOut { failure, .. } => self.hits(failure, failure.share),
+            Trouble::Outage(failure) | Trouble::BrownOut { failure, .. } => self.befalls(failure, failure.share),
             Trouble::Quota { limit, code } => {
                 let day = (self.start + now.since(Moment::default())).as_secs() / DAY_S;
                 (self.today.in_period(day) >= *limit).then(|| Mode::Code(code.clone()))
@@ -98,17 +130,17 @@ impl Vendor {
             Trouble::RateLimit { per_second, code } => (asked > *per_second).then(|| Mode::Code(code.clone())),
             Trouble::Flapping { period, down, failure } => {
                 let part = into.as_secs_f64() / period.as_secs_f64();
-                if part.fract() < *down { self.hits(failure, failure.share) } else { None }
+                if part.fract() < *down { self.befalls(failure, failure.share) } else { None }
             }
             Trouble::Recovery { to, failure } => {
                 let lasts = phase.end.map_or(0.0, |end| (end - phase.start).as_secs_f64()).max(f64::MIN_POSITIVE);
                 let part = (into.as_secs_f64() / lasts).min(1.0);
-                self.hits(failure, failure.share + (to - failure.share) * part)
+                self.befalls(failure, failure.share + (to - failure.share) * part)
             }
         }
     }
 
-    fn hits(&mut self, failure: &Failure, share: f64) -> Option<Mode> {
+    fn befalls(&mut self, failure: &Failure, share: f64) -> Option<Mode> {
         let drawn: f64 = self.random.random();
         (drawn < share).then(|| failure.mode.clone())
     }

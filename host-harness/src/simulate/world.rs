@@ -95,6 +95,11 @@ impl World {
         Ok(())
     }
 
+    /// The vendor of a channel, by its place in the scenario.
+    pub(super) fn vendor(&self, place: usize) -> Option<&Vendor> {
+        self.vendors.get(place)
+    }
+
     fn handle(&mut self, event: Event) -> Result<(), CallsError> {
         match event {
             Event::Arrive(arrival) => {

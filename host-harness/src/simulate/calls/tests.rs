@@ -57,8 +57,12 @@ fn a_filled_in_answer_is_the_stand_ins_own() {
     for (channel, count, code) in CHANNELS {
         let mut calls = calls(channel);
         let recipients: Vec<String> = (0..count as u64).map(|index| recipient(channel, scramble(index + 99))).collect();
-        let fill =
-            Fill { message_id: "00000007-0000-4000-8000-000000000007", recipients: &recipients, number: 0, now_ms: 17 };
+        let fill = Fill {
+            message_id: "00000007-0000-4000-8000-000000000007",
+            recipients: &recipients,
+            number: 0,
+            now_ms: 1_700_000_000_017,
+        };
         for (refused, expected) in [(None, count), (Some((code.to_owned(), None)), 0)] {
             let key = AnswerKey { recipients: count, refused };
             let (answer, accepted) = calls.answer(&key, &fill).unwrap();

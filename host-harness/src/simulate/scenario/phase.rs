@@ -61,6 +61,11 @@ pub(in crate::simulate) enum Mode {
 }
 
 impl Phase {
+    /// From when to when it is planned, in a run that takes so long.
+    pub(in crate::simulate) fn span(&self, duration: Duration) -> (Duration, Duration) {
+        (self.start.min(duration), self.end.unwrap_or(duration).min(duration))
+    }
+
     /// The same in a shorter time; what is counted per day shrinks with it.
     pub(super) fn shorten(&mut self, factor: u32) {
         self.start /= factor;

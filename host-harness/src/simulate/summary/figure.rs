@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 /// The names of all figures. Messages are counted per recipient.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 22] = [
     "messages",
     "sent",
     "lost",
@@ -23,6 +23,7 @@ pub const NAMES: [&str; 21] = [
     "p99",
     "seen",
     "seen_ok",
+    "seen_on_time",
     "switches",
     "time_to_detect",
     "time_to_switch",

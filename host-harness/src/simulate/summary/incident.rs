@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::simulate::moment::Moment;
-use crate::simulate::scenario::{Channel, Phase};
+use crate::simulate::scenario::{Channel, Trouble};
+use crate::simulate::vendor::Spans;
 use crate::simulate::world::World;
 
 /// The longest that each took, over all incidents and sidecars; `None` if it never happened in one of them.
@@ -30,7 +31,7 @@ impl Times {
 
 /// The times of a channel; `None` if it had no trouble.
 pub(super) fn times(world: &World, place: usize, channel: &Channel) -> Option<Times> {
-    let incidents = incidents(&channel.phases, world.scenario.duration);
+    let incidents = incidents(world, place, channel);
     let end: Moment = world.scenario.duration.into();
     let each = incidents.iter().enumerate().map(|(index, (from, to))| {
         let next = incidents.get(index + 1).map_or(end, |(next, _)| (*next).into());
@@ -47,38 +48,46 @@ pub(super) fn times(world: &World, place: usize, channel: &Channel) -> Option<Ti
     if each.is_empty() { None } else { Some(Times::worst(&each)) }
 }
 
-/// Phases that touch or overlap are one incident.
-fn incidents(phases: &[Phase], duration: Duration) -> Vec<(Duration, Duration)> {
-    let mut spans: Vec<_> =
-        phases.iter().map(|phase| (phase.start, phase.end.unwrap_or(duration).min(duration))).collect();
-    spans.retain(|(start, end)| start < end);
-    spans.sort();
-    let mut incidents: Vec<(Duration, Duration)> = Vec::new();
-    for (start, end) in spans {
-        match incidents.last_mut() {
-            Some((_, last)) if start <= *last => *last = end.max(*last),
-            _ => incidents.push((start, end)),
+/// The times of trouble of a channel: as planned, or as it came where that depends on the traffic.
+fn spans(world: &World, place: usize, channel: &Channel) -> Spans {
+    let mut spans = Spans::new();
+    for (index, phase) in channel.phases.iter().enumerate() {
+        match (&phase.trouble, world.vendor(place)) {
+            (Trouble::Quota { .. } | Trouble::RateLimit { .. }, Some(vendor)) => spans.extend(vendor.hits(index)),
+            _ => spans.push(phase.span(world.scenario.duration)),
         }
     }
-    incidents
+    spans
+}
+
+/// Times that touch or overlap are one.
+pub(in crate::simulate) fn merged(mut spans: Spans) -> Spans {
+    spans.retain(|(start, end)| start < end);
+    spans.sort();
+    let mut merged = Spans::new();
+    for (start, end) in spans {
+        match merged.last_mut() {
+            Some((_, last)) if start <= *last => *last = end.max(*last),
+            _ => merged.push((start, end)),
+        }
+    }
+    merged
+}
+
+/// The times of trouble of a channel, those that touch as one.
+pub(in crate::simulate) fn incidents(world: &World, place: usize, channel: &Channel) -> Spans {
+    merged(spans(world, place, channel))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::incidents;
-    use crate::simulate::scenario::Scenario;
+    use super::merged;
     use std::time::Duration;
 
     #[test]
-    fn phases_that_touch_are_one_incident() {
-        let text = "duration = \"100s\"\ntraffic.rate = 1\n[channels.oppo]\nphases = [\n\
-                    { kind = \"outage\", start = \"40s\", duration = \"10s\" },\n\
-                    { kind = \"recovery\", start = \"50s\", duration = \"10s\" },\n\
-                    { kind = \"outage\", start = \"90s\" }, { kind = \"outage\", start = \"5s\", duration = \"5s\" } ]";
-        let scenario = Scenario::parse(text).unwrap();
-        let seconds = |(from, to): (Duration, Duration)| (from.as_secs(), to.as_secs());
-        let found: Vec<_> =
-            incidents(&scenario.channels[0].phases, scenario.duration).into_iter().map(seconds).collect();
-        assert_eq!(found, [(5, 10), (40, 60), (90, 100)]);
+    fn times_that_touch_are_one() {
+        let seconds = |(from, to): (u64, u64)| (Duration::from_secs(from), Duration::from_secs(to));
+        let spans = [(40, 50), (90, 100), (50, 60), (5, 5), (42, 44)].map(seconds).to_vec();
+        assert_eq!(merged(spans), [(40, 60), (90, 100)].map(seconds));
     }
 }
