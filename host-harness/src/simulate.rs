@@ -14,6 +14,7 @@ mod latency;
 mod message;
 mod moment;
 mod queue;
+mod report;
 mod run;
 mod scenario;
 mod seed;

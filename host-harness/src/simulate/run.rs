@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::calls::CallsError;
+use super::report;
 use super::scenario::Scenario;
 use super::summary::Summary;
 use super::world::{Guest, Silent, World};
@@ -86,7 +87,7 @@ impl Rehearsal {
 
     /// The report as one HTML page.
     pub fn report(&self) -> String {
-        String::new()
+        report::render(&self.world, &self.summary())
     }
 
     /// How many calls passed the proxies.
