@@ -35,6 +35,9 @@ pub(crate) struct Case {
     /// Whether one more exchange follows, with a script that only watches: what a later stream gets.
     #[serde(default)]
     pub(crate) then: bool,
+    /// Whether Envoy dies of it: it has an Envoy of its own then, and only its death is checked.
+    #[serde(default)]
+    pub(crate) crashes_envoy: bool,
     /// How long the client waits for the whole answer; exchanges that hang have a short one.
     #[serde(default = "patience_ms")]
     pub(crate) patience_ms: u64,
