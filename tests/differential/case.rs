@@ -38,6 +38,9 @@ pub(crate) struct Case {
     /// Whether Envoy dies of it: it has an Envoy of its own then, and only its death is checked.
     #[serde(default)]
     pub(crate) crashes_envoy: bool,
+    /// Whether the sizes of body pieces depend on how sockets are read: then body callbacks are left out of the log.
+    #[serde(default)]
+    pub(crate) pieces_vary: bool,
     /// How long the client waits for the whole answer; exchanges that hang have a short one.
     #[serde(default = "patience_ms")]
     pub(crate) patience_ms: u64,
@@ -151,6 +154,8 @@ pub(crate) enum Fail {
     ResetAfterBody,
     /// Neither answers nor closes.
     Never,
+    /// Sends its pieces and then neither ends nor closes.
+    HangAfterBody,
     /// Answers before the request is whole. That is no failure, but as rare.
     Early,
 }

@@ -22,6 +22,8 @@ pub(crate) enum End {
     Trailers(HeaderMap),
     /// The peer sees the stream break.
     Broken,
+    /// The peer waits for ever.
+    Never,
 }
 
 /// The body.
@@ -70,6 +72,10 @@ impl Body for Paced {
         Poll::Ready(match std::mem::replace(&mut self.end, End::Whole) {
             End::Whole => None,
             End::Trailers(trailers) => Some(Ok(Frame::trailers(trailers))),
+            End::Never => {
+                self.end = End::Never;
+                return Poll::Pending;
+            }
             End::Broken => Some(Err(io::Error::other("broken off"))),
         })
     }

@@ -68,12 +68,25 @@ pub(crate) async fn run(
         let observation = Observation {
             client: answers.remove(name).unwrap_or_default(),
             upstream: upstream.received(name),
-            calls: calls.received(name),
-            log: lines.get(name).cloned().unwrap_or_default(),
+            calls: once_each(case, calls.received(name)),
+            log: shown_lines(case, lines.get(name).map(Vec::as_slice).unwrap_or_default()),
         };
         (case.name.clone(), observation)
     });
     seen.collect()
+}
+
+/// Calls of root contexts are made by the main thread's VM too, where a proxy has one.
+fn once_each(case: &Case, mut calls: Vec<Message>) -> Vec<Message> {
+    if !case.plugin.config.is_empty() {
+        calls.dedup();
+    }
+    calls
+}
+
+fn shown_lines(case: &Case, lines: &[String]) -> Vec<String> {
+    let varies = |line: &str| line.starts_with("request_body size=") || line.starts_with("response_body size=");
+    lines.iter().filter(|line| !case.pieces_vary || !varies(line)).cloned().collect()
 }
 
 async fn join_all(workers: Vec<impl Future<Output = ()>>) {

@@ -101,6 +101,7 @@ async fn respond(answer: AnswerSpec) -> io::Result<Response<Paced>> {
         Fail::Reset => return Err(io::Error::other("closed")),
         Fail::Never => return std::future::pending().await,
         Fail::ResetAfterBody => End::Broken,
+        Fail::HangAfterBody => End::Never,
         Fail::No | Fail::Early if answer.trailers.is_empty() => End::Whole,
         Fail::No | Fail::Early => End::Trailers(trailers(&answer.trailers)),
     };

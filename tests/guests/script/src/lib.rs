@@ -88,6 +88,7 @@ pub extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, end: u32
     let mut exchange = Exchange::new(header("x-tag"), &header("x-script"));
     STATE.with_borrow_mut(|state| {
         exchange.root = state.exchanges.get(&context).map_or(0, |created| created.root);
+        state.stream = context;
         state.exchanges.insert(context, exchange)
     });
     run(context, "request_headers", &format!("end={end}"), CONTINUE)

@@ -7,7 +7,7 @@
 //! `grpc_stream CLUSTER SERVICE METHOD NAME=VALUE,..`, `grpc_send MESSAGE END`, `grpc_cancel`, `grpc_close`;
 //! `prop a.b`, `setprop a.b VALUE`, `sget KEY`, `sset KEY VALUE CAS|last`, `qreg NAME`, `qres VM NAME`, `qpush NAME VALUE`,
 //! `qpop NAME`, `define KIND NAME`, `inc|record NAME VALUE`, `metric NAME`;
-//! `effective self|root|ID`, `done`, `tick MS`, `now`, `loglevel`, `status`, `foreign NAME ARGUMENT`, `log LEVEL TEXT`;
+//! `effective self|root|stream|ID`, `done`, `tick MS`, `now`, `loglevel`, `status`, `foreign NAME ARGUMENT`, `log LEVEL TEXT`;
 //! `raw FUNCTION NUMBER|@|'TEXT ..` (`@` is a place to write to, `'TEXT` a pointer and a length), `wasi FUNCTION`;
 //! `continue`, `pause`, `return NUMBER`, `trap`, `loop`, `recurse`, `hog` (memory without end).
 
@@ -278,6 +278,7 @@ fn others(exchange: &Exchange, context: u32, words: &[&str]) -> Answer {
                 let id = match word(1) {
                     "self" => context,
                     "root" => exchange.root,
+                    "stream" => STATE.with_borrow(|state| state.stream),
                     id => number(id) as u32,
                 };
                 only(host::proxy_set_effective_context(id))
@@ -307,7 +308,7 @@ fn others(exchange: &Exchange, context: u32, words: &[&str]) -> Answer {
             }
             "log" => only(host::log(number(word(1)) as u32, &format!("{} {}", exchange.tag, word(2)))),
             "raw" => raw(words),
-            "wasi" => wasi(word(1)),
+            "wasi" => wasi(exchange, word(1)),
             _ => None,
         }
     }
@@ -337,11 +338,11 @@ fn raw(words: &[&str]) -> Answer {
     only(status)
 }
 
-fn wasi(function: &str) -> Answer {
+fn wasi(exchange: &Exchange, function: &str) -> Answer {
     let mut place = [0_u8; 256];
     let at = &raw mut place as usize;
-    let line = b"written by fd_write";
-    let vector = [ptr(line), line.len()];
+    let line = format!("{} written by fd_write", exchange.tag).into_bytes();
+    let vector = [ptr(&line), line.len()];
     // SAFETY: everything that a pointer leads to lives until the call returns.
     unsafe {
         match function {

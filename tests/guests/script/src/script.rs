@@ -20,6 +20,8 @@ pub(crate) struct State {
     pub(crate) metrics: HashMap<String, u32>,
     /// Queue tokens by name.
     pub(crate) queues: HashMap<String, u32>,
+    /// The stream that came last.
+    pub(crate) stream: u32,
     /// Versions of shared values by key.
     pub(crate) versions: HashMap<String, u32>,
 }
