@@ -5,11 +5,13 @@ mod environment;
 mod metrics;
 mod queues;
 mod shared_data;
+mod vm_ids;
 
 pub use environment::{Admission, Clock, Environment, LogLine, LogSink, SystemClock, Upstreams};
-pub use metrics::{Metric, MetricError, Metrics};
+pub use metrics::{BucketSetting, DEFAULT_BUCKETS, Distribution, Metric, MetricError, Metrics, Reading};
 pub use queues::{QueueError, QueueOwner, Queues};
-pub use shared_data::{CasMismatch, SharedData};
+pub use shared_data::{SharedData, SharedDataError};
+pub use vm_ids::VmIdGuard;
 
 /// What the workers of one proxy share.
 #[derive(Default)]
@@ -20,4 +22,5 @@ pub struct Process {
     pub queues: Queues,
     /// Counters, gauges and histograms by encoded name.
     pub metrics: Metrics,
+    vm_ids: vm_ids::VmIds,
 }

@@ -10,9 +10,8 @@ mod module;
 mod state;
 mod wasi;
 
-pub use engine::{Engine, EngineError};
+pub use engine::{Engine, EngineError, EngineOptions};
 pub use module::{Module, ModuleError};
 
-pub(crate) use exports::Callback;
-pub(crate) use instance::{Trap, Vm, VmError};
-pub(crate) use state::{CallView, Context, Deferred, GrpcView, HalfView, MapView, RootContext, StreamContext, VmState};
+pub(crate) use instance::{Trap, Vm};
+pub(crate) use state::{CallView, Context, Deferred, MapView, RootContext, StreamContext, VmSetup, VmState};

@@ -26,20 +26,13 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// The longest that one call into the guest may take before it is a trap.
     pub call_time: Duration,
-    /// The stack of the guest; going deeper is a trap.
-    pub stack_bytes: usize,
     /// HTTP and gRPC calls that may wait for an answer; one more is refused.
     pub pending_calls: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            memory_bytes: 256 << 20,
-            call_time: Duration::from_secs(1),
-            stack_bytes: 512 << 10,
-            pending_calls: 4_096,
-        }
+        Self { memory_bytes: 256 << 20, call_time: Duration::from_secs(1), pending_calls: 4_096 }
     }
 }
 

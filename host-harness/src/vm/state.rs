@@ -26,6 +26,8 @@ pub(crate) struct VmState {
     pub(crate) effective: u32,
     /// Whether `_initialize`, `main` or `_start` runs, in which most host functions trap.
     pub(crate) starting: bool,
+    /// `proxy_send_local_response` was called: the callback's answer counts as "stop".
+    pub(crate) stop_iteration: bool,
     /// Whether `proxy_on_vm_start` runs.
     pub(crate) vm_starting: bool,
     /// The guest's memory, once it is instantiated.
@@ -44,7 +46,40 @@ pub(crate) struct VmState {
     pub(crate) limits: wasmtime::StoreLimits,
 }
 
+/// What a VM is made with.
+pub(crate) struct VmSetup {
+    pub(crate) process: Arc<Process>,
+    pub(crate) environment: Environment,
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) wake: Arc<dyn Fn(u32, u32) + Send + Sync>,
+}
+
 impl VmState {
+    /// The state of a VM that has not been instantiated.
+    pub(crate) fn new(setup: VmSetup) -> Self {
+        let VmSetup { process, environment, plugin, wake } = setup;
+        let limits = wasmtime::StoreLimitsBuilder::new().memory_size(plugin.limits.memory_bytes).build();
+        Self {
+            process,
+            environment,
+            plugin,
+            wake,
+            contexts: HashMap::new(),
+            current: 0,
+            effective: 0,
+            starting: false,
+            stop_iteration: false,
+            vm_starting: false,
+            memory: None,
+            allocate: None,
+            metrics: Vec::new(),
+            deferred: Vec::new(),
+            pending_calls: HashMap::new(),
+            last_call: 0,
+            limits,
+        }
+    }
+
     /// The context that a host function acts on: the effective one if it still exists, else the current one; `None` for the
     /// VM's own.
     pub(crate) fn context_id(&self) -> u32 {
@@ -98,8 +133,12 @@ pub(crate) struct RootContext {
     pub(crate) http_call: Option<CallView>,
     /// What came of a gRPC call, while the guest is told of it.
     pub(crate) grpc: GrpcView,
-    /// `proxy_done` was called.
-    pub(crate) done: bool,
+}
+
+impl RootContext {
+    pub(crate) fn new(plugin: Arc<Plugin>) -> Self {
+        Self { plugin, configuring: false, status: (0, String::new()), http_call: None, grpc: GrpcView::default() }
+    }
 }
 
 /// The answer to an HTTP call as the guest reads it.
@@ -135,6 +174,28 @@ pub(crate) struct StreamContext {
 }
 
 impl StreamContext {
+    /// A stream of which nothing has arrived.
+    pub(crate) fn new(root: u32, info: StreamInfo) -> Self {
+        Self {
+            root,
+            request: HalfView::default(),
+            response: HalfView::default(),
+            info,
+            replied: false,
+            properties: BTreeMap::new(),
+        }
+    }
+
+    /// Shows what `proxy_on_log` can see: all maps but the request's trailers, to read only, and no body.
+    pub(crate) fn show_for_log(&mut self) {
+        for half in [&mut self.request, &mut self.response] {
+            half.hide();
+            half.hidden_body = None;
+            half.headers = half.hidden_headers.take().map_or(MapView::Absent, MapView::Logged);
+        }
+        self.response.trailers = self.response.hidden_trailers.take().map_or(MapView::Absent, MapView::Logged);
+    }
+
     pub(crate) fn half(&mut self, half: Half) -> &mut HalfView {
         match half {
             Half::Request => &mut self.request,
@@ -153,8 +214,50 @@ pub(crate) struct HalfView {
     pub(crate) body: Option<BytesMut>,
     /// The trailers.
     pub(crate) trailers: MapView,
+    /// What the guest can't reach any more but has not been forgotten: Envoy takes the maps away when a callback has
+    /// answered "go on" or a stream was continued, and shows them again in `proxy_on_log`.
+    pub(crate) hidden_headers: Option<Headers>,
+    /// The trailers that the guest can't reach any more.
+    pub(crate) hidden_trailers: Option<Headers>,
+    /// The body that waits while the guest can't reach it.
+    pub(crate) hidden_body: Option<BytesMut>,
     /// Whether the last piece of the body is being shown and no trailers came: then a guest may make trailers.
     pub(crate) may_add_trailers: bool,
+}
+
+impl HalfView {
+    /// Takes the headers from the guest's reach.
+    pub(crate) fn hide_headers(&mut self) {
+        if let Some(headers) = self.headers.take() {
+            self.hidden_headers = Some(headers);
+        }
+    }
+
+    /// Takes the trailers from the guest's reach.
+    pub(crate) fn hide_trailers(&mut self) {
+        if let Some(trailers) = self.trailers.take() {
+            self.hidden_trailers = Some(trailers);
+        }
+    }
+
+    /// Takes everything from the guest's reach.
+    pub(crate) fn hide(&mut self) {
+        self.hide_headers();
+        self.hide_trailers();
+        if let Some(body) = self.body.take() {
+            self.hidden_body = Some(body);
+        }
+    }
+
+    /// The headers, whether in reach or not.
+    pub(crate) fn any_headers(&self) -> Option<&Headers> {
+        self.headers.get().or(self.hidden_headers.as_ref())
+    }
+
+    /// The trailers, whether in reach or not.
+    pub(crate) fn any_trailers(&self) -> Option<&Headers> {
+        self.trailers.get().or(self.hidden_trailers.as_ref())
+    }
 }
 
 /// A header map as a guest can reach it now.
@@ -167,6 +270,24 @@ pub(crate) enum MapView {
     Live(Headers),
     /// To read only: in `proxy_on_log`.
     Logged(Headers),
+}
+
+impl MapView {
+    /// The map, if it can be read.
+    pub(crate) fn get(&self) -> Option<&Headers> {
+        match self {
+            Self::Absent => None,
+            Self::Live(headers) | Self::Logged(headers) => Some(headers),
+        }
+    }
+
+    /// Takes the map out of reach.
+    pub(crate) fn take(&mut self) -> Option<Headers> {
+        match std::mem::take(self) {
+            Self::Absent => None,
+            Self::Live(headers) | Self::Logged(headers) => Some(headers),
+        }
+    }
 }
 
 /// What a guest has asked for, to be done once its call has returned.

@@ -1,0 +1,43 @@
+//! Attributes of the response.
+
+use super::Value;
+use crate::abi::Headers;
+use crate::vm::StreamContext;
+
+pub(super) fn get<'a>(stream: &'a StreamContext, name: &[u8]) -> Option<Value<'a>> {
+    let info = &stream.info;
+    let headers = stream.response.headers.get();
+    let trailers = stream.response.trailers.get();
+    match name {
+        b"code" => info.response_code.map(|code| Value::Signed(code.into())),
+        b"code_details" => {
+            Some(&info.response_code_details).filter(|details| !details.is_empty()).map(|d| Value::text(d))
+        }
+        b"flags" => Some(Value::count(info.response_flags)),
+        b"grpc_status" => grpc_status(headers, trailers, info.response_code).map(Value::Signed),
+        b"size" => Some(Value::count(info.response_size)),
+        b"total_size" => Some(Value::count(info.response_total_size)),
+        b"headers" => Some(Value::Map(headers)),
+        b"headers_bytes" => Some(Value::count(headers.map_or(0, |headers| headers.byte_size() as u64))),
+        b"trailers" => Some(Value::Map(trailers)),
+        b"backend_latency" => info.backend_latency.map(Value::Time),
+        _ => None,
+    }
+}
+
+/// What the trailers say, else what the headers say, else what gRPC makes of the HTTP status.
+fn grpc_status(headers: Option<&Headers>, trailers: Option<&Headers>, code: Option<u16>) -> Option<i64> {
+    let said = |map: Option<&Headers>| map?.get_str("grpc-status").map(|status| status.parse().unwrap_or(-1));
+    said(trailers).or_else(|| said(headers)).or_else(|| code.map(of_http_status))
+}
+
+fn of_http_status(code: u16) -> i64 {
+    match code {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502 | 503 | 504 => 14,
+        _ => 2,
+    }
+}
