@@ -12,16 +12,21 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What later streams of a case with `then` do.
-const WATCH: &str = "request_headers: get request :path | response_headers: get response :status";
+pub(crate) const WATCH: &str = "request_headers: get request :path | response_headers: get response :status";
 
 /// Sends the exchanges of a case, one after another.
 pub(crate) async fn run(addr: SocketAddr, case: &Case) -> Vec<Message> {
-    let script: Vec<&str> = case.script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let mut answers = vec![send(addr, case, &script.join("|")).await];
+    let mut answers = vec![send(addr, case, &script(case)).await];
     if case.then {
         answers.push(send(addr, case, WATCH).await);
     }
     answers
+}
+
+/// The script of a case on one line.
+pub(crate) fn script(case: &Case) -> String {
+    let lines: Vec<&str> = case.script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join("|")
 }
 
 async fn send(addr: SocketAddr, case: &Case, script: &str) -> Message {

@@ -3,12 +3,14 @@
 
 mod case;
 mod client;
+mod direct;
 mod envoy;
 mod observe;
 mod paced;
 mod run;
 mod settings;
 mod upstream;
+mod world;
 
 use std::collections::BTreeSet;
 
@@ -28,6 +30,16 @@ async fn envoy_and_the_harness_show_the_same() {
     let envoy = envoy::EnvoyProxy::start(&settings, &upstream, &calls).await;
     let seen = run::run(&cases, &settings, &envoy, &upstream, &calls).await;
     std::fs::write("/tmp/prep/envoy.log", run::Proxy::whole_log(&envoy)).expect("debug");
+    for case in &cases {
+        println!("{} ({})\n{}", case.name, case.says, seen[&case.name]);
+    }
+}
+
+#[test]
+fn debug_direct() {
+    let (_crashing, cases): (Vec<_>, Vec<_>) = case::all().into_iter().partition(|case| case.crashes_envoy);
+    let settings = settings::of(&cases);
+    let seen = direct::run(&cases, &settings);
     for case in &cases {
         println!("{} ({})\n{}", case.name, case.says, seen[&case.name]);
     }
