@@ -129,6 +129,8 @@ pub(crate) struct RootContext {
     pub(crate) configuring: bool,
     /// What `proxy_get_status` gives: code and message of the last failed call.
     pub(crate) status: (u32, String),
+    /// Whether the guest was told that it ends: only then it can say that it is done.
+    pub(crate) ending: bool,
     /// The answer to an HTTP call, while the guest is told of it.
     pub(crate) http_call: Option<CallView>,
     /// What came of a gRPC call, while the guest is told of it.
@@ -140,7 +142,7 @@ pub(crate) struct RootContext {
 impl RootContext {
     pub(crate) fn new(plugin: Arc<Plugin>) -> Self {
         let (status, grpc, declared) = ((0, String::new()), GrpcView::default(), BTreeSet::new());
-        Self { plugin, configuring: false, status, http_call: None, grpc, declared }
+        Self { plugin, configuring: false, ending: false, status, http_call: None, grpc, declared }
     }
 }
 
@@ -187,6 +189,12 @@ impl StreamContext {
             replied: false,
             properties: BTreeMap::new(),
         }
+    }
+
+    /// Takes all maps and bodies from the guest's reach.
+    pub(crate) fn hide_all(&mut self) {
+        self.request.hide();
+        self.response.hide();
     }
 
     /// Shows what `proxy_on_log` can see: all maps but the request's trailers, to read only, and no body.
@@ -307,7 +315,9 @@ pub(crate) enum Deferred {
     GrpcCall(CallId, GrpcCall),
     /// Send a message on a gRPC stream.
     GrpcSend(CallId, Bytes, bool),
-    /// Forget a gRPC call, or end the sending of a gRPC stream.
+    /// End the sending of a gRPC stream.
+    GrpcClose(CallId),
+    /// Forget a gRPC call.
     Cancel(CallId),
     /// A root context's timer.
     SetTick(u32, Option<Duration>),
