@@ -11,6 +11,7 @@ mod connection;
 mod control;
 mod error;
 mod exchange;
+pub mod exposition;
 mod frames;
 mod guest;
 mod handle;
@@ -22,6 +23,7 @@ mod routing;
 mod site;
 mod surroundings;
 mod thread;
+pub mod tracing;
 mod upstream;
 mod watch;
 
