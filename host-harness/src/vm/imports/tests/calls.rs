@@ -146,6 +146,8 @@ fn the_effective_context_takes_the_place_of_the_current_one() {
     assert_eq!(bed.call("proxy_set_effective_context", &[STREAM.into()]), 0);
     assert_eq!(bed.call("proxy_close_stream", &[0]), 0);
     assert_eq!(bed.call("proxy_set_effective_context", &[ROOT.into()]), 0);
+    assert_eq!(bed.call("proxy_done", &[]), 1, "nobody has told it to end");
+    bed.root().ending = true;
     assert_eq!(bed.call("proxy_done", &[]), 0);
     assert_eq!(bed.deferred(), "close(2) done(1)");
 }
