@@ -36,3 +36,6 @@ pub(super) fn render(world: &World, summary: &Summary) -> String {
     let axis = TimeAxis::new(scenario.start, scenario.duration);
     page::render(&Story { world, summary, axis, shades })
 }
+
+#[cfg(test)]
+mod tests;

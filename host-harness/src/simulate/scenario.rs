@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use fields::{Fields, duration, some_duration, text, time_of_day, whole};
 
-pub(super) use channel::{Channel, Refused};
+pub(super) use channel::Channel;
 pub use fields::ScenarioFault;
 pub(crate) use fields::parse_duration;
 pub(super) use phase::{Failure, Mode, Phase, Trouble};
 pub use shipped::{SHIPPED, shipped};
-pub(super) use traffic::{Burst, Business, Shape, Traffic};
+pub(super) use traffic::Traffic;
 
 /// The longest run: a week.
 const MAX_DURATION: Duration = Duration::from_secs(7 * 86_400);
