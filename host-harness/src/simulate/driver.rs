@@ -192,7 +192,7 @@ impl Driver {
                 }
             }
             // A forgotten call's answer is ignored by the worker, and a gRPC stream never opens.
-            Effect::Cancel(_) | Effect::GrpcSend { .. } => {}
+            Effect::Cancel(_) | Effect::GrpcSend { .. } | Effect::GrpcClose(_) => {}
         }
     }
 

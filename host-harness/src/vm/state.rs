@@ -4,7 +4,7 @@ use crate::abi::Headers;
 use crate::filter::{CallId, GrpcCall, Half, HttpCall, LocalReply, Plugin, StreamInfo};
 use crate::process::{Environment, Metric, Process};
 use bytes::{Bytes, BytesMut};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub(crate) struct VmState {
     pub(crate) deferred: Vec<Deferred>,
     /// The calls that wait for an answer, with the root context that made them.
     pub(crate) pending_calls: HashMap<CallId, u32>,
-    /// The number of the last call, without its two low bits.
-    pub(crate) last_call: u32,
+    /// The numbers of the last HTTP call, gRPC call and gRPC stream, without their two low bits.
+    pub(crate) last_calls: [u32; 3],
     /// Wasmtime's own bounds.
     pub(crate) limits: wasmtime::StoreLimits,
 }
@@ -75,7 +75,7 @@ impl VmState {
             metrics: Vec::new(),
             deferred: Vec::new(),
             pending_calls: HashMap::new(),
-            last_call: 0,
+            last_calls: [0; 3],
             limits,
         }
     }
@@ -129,15 +129,20 @@ pub(crate) struct RootContext {
     pub(crate) configuring: bool,
     /// What `proxy_get_status` gives: code and message of the last failed call.
     pub(crate) status: (u32, String),
+    /// Whether the guest was told that it ends: only then it can say that it is done.
+    pub(crate) ending: bool,
     /// The answer to an HTTP call, while the guest is told of it.
     pub(crate) http_call: Option<CallView>,
     /// What came of a gRPC call, while the guest is told of it.
     pub(crate) grpc: GrpcView,
+    /// The properties that the guest has declared.
+    pub(crate) declared: BTreeSet<Vec<u8>>,
 }
 
 impl RootContext {
     pub(crate) fn new(plugin: Arc<Plugin>) -> Self {
-        Self { plugin, configuring: false, status: (0, String::new()), http_call: None, grpc: GrpcView::default() }
+        let (status, grpc, declared) = ((0, String::new()), GrpcView::default(), BTreeSet::new());
+        Self { plugin, configuring: false, ending: false, status, http_call: None, grpc, declared }
     }
 }
 
@@ -184,6 +189,12 @@ impl StreamContext {
             replied: false,
             properties: BTreeMap::new(),
         }
+    }
+
+    /// Takes all maps and bodies from the guest's reach.
+    pub(crate) fn hide_all(&mut self) {
+        self.request.hide();
+        self.response.hide();
     }
 
     /// Shows what `proxy_on_log` can see: all maps but the request's trailers, to read only, and no body.
@@ -304,7 +315,9 @@ pub(crate) enum Deferred {
     GrpcCall(CallId, GrpcCall),
     /// Send a message on a gRPC stream.
     GrpcSend(CallId, Bytes, bool),
-    /// Forget a gRPC call, or end the sending of a gRPC stream.
+    /// End the sending of a gRPC stream.
+    GrpcClose(CallId),
+    /// Forget a gRPC call.
     Cancel(CallId),
     /// A root context's timer.
     SetTick(u32, Option<Duration>),
