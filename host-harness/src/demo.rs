@@ -5,13 +5,13 @@
 
 mod check;
 mod live;
-mod push;
+pub(crate) mod push;
 mod rules;
 mod service;
 mod signal;
 mod table;
 mod traffic;
-mod vendor_calls;
+pub(crate) mod vendor_calls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -24,3 +24,10 @@ pub struct Process {
     pub metrics: Metrics,
     vm_ids: vm_ids::VmIds,
 }
+
+impl Process {
+    /// Nothing is shared yet; `metrics` say what buckets histograms get.
+    pub fn new(metrics: Metrics) -> Self {
+        Self { metrics, ..Self::default() }
+    }
+}

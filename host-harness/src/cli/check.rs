@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// `EX_USAGE` of sysexits: the input is at fault, not the program.
-const FAULTY: u8 = 64;
+pub(crate) const FAULTY: u8 = 64;
 
 pub(crate) fn run(file: &Path) -> anyhow::Result<ExitCode> {
     let text = read(file)?;

@@ -67,7 +67,9 @@ pub(super) fn get(state: &mut VmState, path: &[u8]) -> Result<Vec<u8>, Status> {
     if let Some(name) = plugin_name(state, first) {
         return if rest.is_none() { Ok(name.into_bytes()) } else { Err(Status::NotFound) };
     }
-    let Some(Context::Stream(stream)) = state.context() else { return Err(Status::NotFound) };
+    let Some(Context::Stream(stream)) = state.context() else {
+        return Err(if first == b"xds" && rest.is_none() { Status::SerializationFailure } else { Status::NotFound });
+    };
     match rest {
         None if GROUPS.contains(&first) => Err(Status::SerializationFailure),
         None => whole(stream, first).ok_or(Status::NotFound),
@@ -97,6 +99,8 @@ fn plugin_name(state: &mut VmState, name: &[u8]) -> Option<String> {
 fn whole(stream: &StreamContext, name: &[u8]) -> Option<Vec<u8>> {
     match name {
         b"connection_id" => Some(Value::Unsigned(stream.info.connection_id).encode()),
+        // Nothing here keeps dynamic metadata, so the message is empty.
+        b"metadata" => Some(Vec::new()),
         _ => stream.properties.get(name).cloned(),
     }
 }
@@ -125,6 +129,11 @@ fn in_group(stream: &StreamContext, group: &[u8], path: &[u8]) -> Option<Vec<u8>
 fn filter_state<'a>(stream: &'a StreamContext, key: &[u8]) -> Option<Value<'a>> {
     let value = stream.properties.get(key.strip_prefix(b"wasm.")?)?;
     Some(Value::Text(Cow::Borrowed(value)))
+}
+
+/// The bytes of headers that can be read.
+fn bytes(headers: Option<&Headers>) -> u64 {
+    headers.map_or(0, |headers| headers.byte_size() as u64)
 }
 
 /// All values of a name, with commas between them.

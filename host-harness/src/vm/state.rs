@@ -4,7 +4,7 @@ use crate::abi::Headers;
 use crate::filter::{CallId, GrpcCall, Half, HttpCall, LocalReply, Plugin, StreamInfo};
 use crate::process::{Environment, Metric, Process};
 use bytes::{Bytes, BytesMut};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub(crate) struct VmState {
     pub(crate) deferred: Vec<Deferred>,
     /// The calls that wait for an answer, with the root context that made them.
     pub(crate) pending_calls: HashMap<CallId, u32>,
-    /// The number of the last call, without its two low bits.
-    pub(crate) last_call: u32,
+    /// The numbers of the last HTTP call, gRPC call and gRPC stream, without their two low bits.
+    pub(crate) last_calls: [u32; 3],
     /// Wasmtime's own bounds.
     pub(crate) limits: wasmtime::StoreLimits,
 }
@@ -75,7 +75,7 @@ impl VmState {
             metrics: Vec::new(),
             deferred: Vec::new(),
             pending_calls: HashMap::new(),
-            last_call: 0,
+            last_calls: [0; 3],
             limits,
         }
     }
@@ -133,11 +133,14 @@ pub(crate) struct RootContext {
     pub(crate) http_call: Option<CallView>,
     /// What came of a gRPC call, while the guest is told of it.
     pub(crate) grpc: GrpcView,
+    /// The properties that the guest has declared.
+    pub(crate) declared: BTreeSet<Vec<u8>>,
 }
 
 impl RootContext {
     pub(crate) fn new(plugin: Arc<Plugin>) -> Self {
-        Self { plugin, configuring: false, status: (0, String::new()), http_call: None, grpc: GrpcView::default() }
+        let (status, grpc, declared) = ((0, String::new()), GrpcView::default(), BTreeSet::new());
+        Self { plugin, configuring: false, status, http_call: None, grpc, declared }
     }
 }
 

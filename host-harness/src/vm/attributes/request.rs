@@ -1,6 +1,6 @@
 //! Attributes of the request. What stands in its headers is there as long as the headers are.
 
-use super::Value;
+use super::{Value, bytes};
 use crate::abi::Headers;
 use crate::vm::StreamContext;
 use std::borrow::Cow;
@@ -13,9 +13,9 @@ pub(super) fn get<'a>(stream: &'a StreamContext, name: &[u8]) -> Option<Value<'a
         b"duration" => info.duration.map(Value::Time),
         b"protocol" => Some(info.protocol).filter(|protocol| !protocol.is_empty()).map(Value::text),
         b"size" => size(headers, info.request_size),
-        b"total_size" => Some(Value::count(info.request_total_size)),
+        b"total_size" => Some(Value::count(info.request_size + bytes(headers))),
         b"headers" => Some(Value::Map(headers)),
-        b"headers_bytes" => Some(Value::count(headers.map_or(0, |headers| headers.byte_size() as u64))),
+        b"headers_bytes" => Some(Value::count(bytes(headers))),
         _ => in_headers(headers?, name),
     }
 }

@@ -1,6 +1,6 @@
 //! Attributes of the response.
 
-use super::Value;
+use super::{Value, bytes};
 use crate::abi::Headers;
 use crate::vm::StreamContext;
 
@@ -16,9 +16,9 @@ pub(super) fn get<'a>(stream: &'a StreamContext, name: &[u8]) -> Option<Value<'a
         b"flags" => Some(Value::count(info.response_flags)),
         b"grpc_status" => grpc_status(headers, trailers, info.response_code).map(Value::Signed),
         b"size" => Some(Value::count(info.response_size)),
-        b"total_size" => Some(Value::count(info.response_total_size)),
+        b"total_size" => Some(Value::count(info.response_size + bytes(headers) + bytes(trailers))),
         b"headers" => Some(Value::Map(headers)),
-        b"headers_bytes" => Some(Value::count(headers.map_or(0, |headers| headers.byte_size() as u64))),
+        b"headers_bytes" => Some(Value::count(bytes(headers))),
         b"trailers" => Some(Value::Map(trailers)),
         b"backend_latency" => info.backend_latency.map(Value::Time),
         _ => None,

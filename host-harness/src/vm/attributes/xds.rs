@@ -14,6 +14,10 @@ pub(super) fn get(info: &StreamInfo, name: &[u8], rest: Option<&[u8]>) -> Option
         b"cluster_name" => Some(&info.cluster_name).filter(|cluster| !cluster.is_empty()).map(|c| Value::text(c)),
         b"route_name" => has_route(info).then(|| Value::text(&info.route_name)),
         b"virtual_host_name" => has_route(info).then(|| Value::text(&info.virtual_host_name)),
+        // Messages without a field: there is no metadata here.
+        b"cluster_metadata" => Some(Value::text("")).filter(|_| !info.cluster_name.is_empty()),
+        b"route_metadata" | b"virtual_host_metadata" => has_route(info).then(|| Value::text("")),
+        b"listener_metadata" | b"filter_chain_name" => Some(Value::text("")),
         b"listener_direction" => Some(Value::Signed(info.direction as i64)),
         _ => None,
     }?;

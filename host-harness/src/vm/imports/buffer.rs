@@ -17,8 +17,7 @@ pub(super) fn get_bytes(
 ) -> Outcome {
     let buffer = BufferKind::try_from(buffer)?;
     let available = view(caller.data_mut(), buffer).ok_or(Status::NotFound)?.len();
-    let end = start.checked_add(length).ok_or(Status::BadArgument)?;
-    let (start, end) = (start as usize, (end as usize).min(available));
+    let (start, end) = (start as usize, (start as usize).saturating_add(length as usize).min(available));
     let place = Place { pointer: bytes, size: bytes_size };
     give_with(caller, end.saturating_sub(start), place, |target, state| {
         if let Some(source) = view(state, buffer).and_then(|bytes| bytes.get(start..end)) {
@@ -52,37 +51,40 @@ pub(super) fn set_bytes(
     Ok(splice(body, start as usize, length as usize, bytes)?)
 }
 
-/// Envoy can put bytes in front of a body, behind it or in its place, and no more.
+/// Envoy can put bytes in the place of the first `length` ones, or behind all, and no more.
 fn splice(body: &mut BytesMut, start: usize, length: usize, bytes: &[u8]) -> Result<(), Status> {
-    match (start, length) {
-        (0, 0) => {
-            let mut whole = BytesMut::with_capacity(bytes.len() + body.len());
-            whole.extend_from_slice(bytes);
-            whole.extend_from_slice(body);
-            *body = whole;
-        }
-        (0, length) if length >= body.len() => {
-            body.clear();
-            body.extend_from_slice(bytes);
-        }
-        (start, _) if start > 0 && start >= body.len() => body.extend_from_slice(bytes),
-        _ => return Err(Status::BadArgument),
+    if start == 0 {
+        let kept = body.get(length..).unwrap_or_default();
+        let mut whole = BytesMut::with_capacity(bytes.len() + kept.len());
+        whole.extend_from_slice(bytes);
+        whole.extend_from_slice(kept);
+        *body = whole;
+        Ok(())
+    } else if start >= body.len() {
+        body.extend_from_slice(bytes);
+        Ok(())
+    } else {
+        Err(Status::BadArgument)
     }
-    Ok(())
 }
 
+/// What a buffer holds. Bodies, connections and messages that are not there now are empty, as in Envoy; only the answer to a
+/// call and the plugin's configuration are not there at all outside of their callbacks.
 fn view(state: &mut VmState, buffer: BufferKind) -> Option<&[u8]> {
     match buffer {
-        BufferKind::HttpRequestBody | BufferKind::HttpResponseBody => body(state, buffer).map(|body| &**body),
+        BufferKind::HttpRequestBody | BufferKind::HttpResponseBody => {
+            Some(body(state, buffer).map_or(&[], |body| &**body))
+        }
         BufferKind::HttpCallResponseBody => state.root()?.1.http_call.as_ref().map(|call| &*call.body),
-        BufferKind::GrpcReceiveBuffer => state.root()?.1.grpc.message.as_deref(),
+        BufferKind::GrpcReceiveBuffer => {
+            Some(state.root().and_then(|(_, root)| root.grpc.message.as_deref()).unwrap_or_default())
+        }
         BufferKind::VmConfiguration => Some(&state.plugin.vm_configuration),
         BufferKind::PluginConfiguration => {
             let (_, root) = state.root()?;
             root.configuring.then_some(&*root.plugin.configuration)
         }
-        BufferKind::CallData => Some(&[]),
-        BufferKind::NetworkDownstreamData | BufferKind::NetworkUpstreamData => None,
+        BufferKind::CallData | BufferKind::NetworkDownstreamData | BufferKind::NetworkUpstreamData => Some(&[]),
     }
 }
 

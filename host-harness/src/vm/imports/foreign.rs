@@ -26,7 +26,7 @@ pub(super) fn call(
         b"clear_route_cache" => Ok(Vec::new()),
         b"compress" => compress(arguments),
         b"uncompress" => uncompress(arguments, state.plugin.limits.memory_bytes),
-        b"declare_property" => declare_property(arguments),
+        b"declare_property" => declare_property(state, arguments),
         b"set_envoy_filter_state" => set_envoy_filter_state(arguments),
         _ => return Err(Status::NotFound.into()),
     };
@@ -65,9 +65,12 @@ fn uncompress(bytes: &[u8], limit_bytes: usize) -> Result<Vec<u8>, Status> {
     }
 }
 
-/// Properties need no declaration here: each keeps the bytes that it was given.
-fn declare_property(arguments: &[u8]) -> Result<Vec<u8>, Status> {
-    protobuf::fields(arguments).map(|_| Vec::new()).ok_or(Status::BadArgument)
+/// Notes that a property was declared, which works once. Its type is of no use here: each keeps the bytes that it was given.
+fn declare_property(state: &mut VmState, arguments: &[u8]) -> Result<Vec<u8>, Status> {
+    let fields = protobuf::fields(arguments).ok_or(Status::BadArgument)?;
+    let name = protobuf::bytes(&fields, 1).unwrap_or_default();
+    let (_, root) = state.root().ok_or(Status::BadArgument)?;
+    if root.declared.insert(name.to_vec()) { Ok(Vec::new()) } else { Err(Status::BadArgument) }
 }
 
 /// Nothing here reads Envoy's filter state, so no key of it is known.

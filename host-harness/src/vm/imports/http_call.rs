@@ -98,8 +98,9 @@ pub(super) fn begin(state: &mut VmState, kind: CallKind) -> Result<CallId, Failu
         return Err(Status::InternalFailure.into());
     }
     let call = loop {
-        state.last_call = state.last_call.wrapping_add(1);
-        let call = CallId((state.last_call << KIND_BITS) | kind as u32);
+        let last = state.last_calls.get_mut(kind as usize).ok_or(Status::InternalFailure)?;
+        *last = last.wrapping_add(1);
+        let call = CallId((*last << KIND_BITS) | kind as u32);
         if call.0 >> KIND_BITS != 0 && !state.pending_calls.contains_key(&call) {
             break call;
         }

@@ -1,0 +1,200 @@
+//! Between hyper's header maps and a filter's: pseudo-headers come and go, hop-by-hop headers end here.
+
+use super::frames::FrameReader;
+use crate::abi::Headers;
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Method, Request, StatusCode, Uri, Version};
+
+/// What concerns one connection only. `te` has its own rule.
+const HOP_BY_HOP: [HeaderName; 4] =
+    [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE, HeaderName::from_static("keep-alive")];
+const PROXY_CONNECTION: &str = "proxy-connection";
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name) || name == PROXY_CONNECTION
+}
+
+/// The headers of a client's request as a filter sees them. Both the URI and `host` may name the authority.
+pub(super) fn of_request(head: &http::request::Parts) -> Headers {
+    let authority = authority(head).unwrap_or_default();
+    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let scheme = head.headers.get(FORWARDED_PROTO).map_or(&b"http"[..], HeaderValue::as_bytes);
+    let bytes = size(&head.headers) + path.len() + authority.len() + 80;
+    let mut headers = Headers::with_capacity(head.headers.len() + 6, bytes);
+    headers.push(":authority", authority);
+    headers.push(":path", path);
+    headers.push(":method", head.method.as_str());
+    headers.push(":scheme", if scheme == b"https" { "https" } else { "http" });
+    for (name, value) in &head.headers {
+        // Envoy asks the client to go on by itself.
+        if is_hop_by_hop(name) || *name == header::HOST || *name == header::EXPECT {
+            continue;
+        }
+        if *name != header::TE || value.as_bytes().eq_ignore_ascii_case(b"trailers") {
+            headers.push(name.as_str(), value);
+        }
+    }
+    if !head.headers.contains_key(FORWARDED_PROTO) {
+        headers.push(FORWARDED_PROTO, "http");
+    }
+    headers
+}
+
+/// Whom a request is for; `None` if it does not say.
+pub(super) fn authority(head: &http::request::Parts) -> Option<&[u8]> {
+    match head.uri.authority() {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => head.headers.get(header::HOST).map(HeaderValue::as_bytes),
+    }
+}
+
+/// The headers of an upstream's response as a filter sees them.
+pub(super) fn of_response(head: &http::response::Parts) -> Headers {
+    let mut headers = Headers::with_capacity(head.headers.len() + 1, size(&head.headers) + 16);
+    headers.push(":status", head.status.as_str());
+    for (name, value) in head.headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
+        headers.push(name.as_str(), value);
+    }
+    headers
+}
+
+/// Trailers as a filter sees them.
+pub(super) fn of_trailers(trailers: &HeaderMap) -> Headers {
+    trailers.iter().map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+fn size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+/// Everything but pseudo-headers. All values share one allocation; what HTTP cannot carry is left out.
+pub(super) fn to_map(headers: &Headers) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(headers.len());
+    let mut values = BytesMut::with_capacity(headers.iter().map(|(_, value)| value.len()).sum());
+    for (name, value) in headers.iter().filter(|(name, _)| name.first() != Some(&b':')) {
+        values.extend_from_slice(value);
+        let value = HeaderValue::from_maybe_shared(values.split().freeze());
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), value) {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+/// The status of a response; what is none becomes 500, as a response without one would be.
+pub(super) fn status(headers: &Headers) -> StatusCode {
+    headers
+        .get(":status")
+        .and_then(|status| StatusCode::from_bytes(status).ok())
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// A request on its way to an upstream, before it is known what is spoken there.
+pub(super) struct Outgoing {
+    method: Method,
+    authority: Bytes,
+    path: Bytes,
+    headers: HeaderMap,
+    body: FrameReader,
+}
+
+/// No upstream can be asked that.
+#[derive(Debug, thiserror::Error)]
+#[error("the headers have no valid :method, :path or :authority")]
+pub(super) struct Unroutable;
+
+impl Outgoing {
+    /// A request with these headers, pseudo-headers among them.
+    ///
+    /// # Errors
+    /// [`Unroutable`].
+    pub(super) fn new(headers: &Headers, body: FrameReader) -> Result<Self, Unroutable> {
+        let pseudo = |name| headers.get(name).filter(|value| !value.is_empty()).ok_or(Unroutable);
+        let method = Method::from_bytes(pseudo(":method")?).map_err(|_| Unroutable)?;
+        let path = Bytes::copy_from_slice(pseudo(":path")?);
+        let authority = Bytes::copy_from_slice(pseudo(":authority")?);
+        PathAndQuery::from_maybe_shared(path.clone()).map_err(|_| Unroutable)?;
+        Authority::from_maybe_shared(authority.clone()).map_err(|_| Unroutable)?;
+        Ok(Self { method, authority, path, headers: to_map(headers), body })
+    }
+
+    /// As HTTP/1.1 has it: the authority in `host`.
+    pub(super) fn http1(mut self) -> Request<FrameReader> {
+        if let Ok(host) = HeaderValue::from_maybe_shared(self.authority) {
+            self.headers.insert(header::HOST, host);
+        }
+        let uri = Uri::from_maybe_shared(self.path).unwrap_or_default();
+        request(self.method, uri, Version::HTTP_11, self.headers, self.body)
+    }
+
+    /// As HTTP/2 has it: scheme and authority in the URI.
+    pub(super) fn http2(self, encrypted: bool) -> Request<FrameReader> {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(if encrypted { Scheme::HTTPS } else { Scheme::HTTP });
+        parts.authority = Authority::from_maybe_shared(self.authority).ok();
+        parts.path_and_query = PathAndQuery::from_maybe_shared(self.path).ok();
+        let uri = Uri::from_parts(parts).unwrap_or_default();
+        request(self.method, uri, Version::HTTP_2, self.headers, self.body)
+    }
+}
+
+fn request(method: Method, uri: Uri, version: Version, headers: HeaderMap, body: FrameReader) -> Request<FrameReader> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.version_mut() = version;
+    *request.headers_mut() = headers;
+    request
+}
+
+/// Undoes [`Outgoing::http1`] and [`Outgoing::http2`].
+impl From<Request<FrameReader>> for Outgoing {
+    fn from(request: Request<FrameReader>) -> Self {
+        let (head, body) = request.into_parts();
+        let authority = Bytes::copy_from_slice(authority(&head).unwrap_or_default());
+        let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let mut headers = head.headers;
+        headers.remove(header::HOST);
+        Self { method: head.method, authority, path: Bytes::copy_from_slice(path.as_bytes()), headers, body }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outgoing, of_request, to_map};
+    use crate::abi::Headers;
+    use crate::proxy::frames;
+    use http::Request;
+
+    #[test]
+    fn hop_by_hop_headers_end_here_and_pseudo_headers_begin() {
+        let request = Request::get("/a?b").header("Host", "h").header("connection", "close").header("x", "1").body(());
+        let (head, ()) = request.unwrap().into_parts();
+        let text = |(name, value): (&[u8], &[u8])| format!("{}={}", name.escape_ascii(), value.escape_ascii());
+        let seen: Vec<String> = of_request(&head).iter().map(text).collect();
+        assert_eq!(
+            seen,
+            [":authority=h", ":path=/a?b", ":method=GET", ":scheme=http", "x=1", "x-forwarded-proto=http"]
+        );
+    }
+
+    #[test]
+    fn a_request_that_never_left_can_be_sent_in_the_other_protocol() {
+        let headers: Headers =
+            [(":method", "POST"), (":path", "/a?b"), (":authority", "h:1"), ("x", "1"), ("x", "2"), ("bad name", "3")]
+                .into_iter()
+                .collect();
+        let outgoing = Outgoing::new(&headers, frames::empty()).unwrap();
+        let http1 = outgoing.http1();
+        assert_eq!((http1.uri().to_string(), &http1.headers()["host"]), ("/a?b".to_owned(), &"h:1".parse().unwrap()));
+        let http2 = Outgoing::from(http1).http2(true);
+        assert_eq!(http2.uri(), "https://h:1/a?b");
+        assert_eq!(http2.headers().get_all("x").iter().count(), 2);
+        assert!(!http2.headers().contains_key("host"));
+        assert!(Outgoing::new(&Headers::new(), frames::empty()).is_err());
+        assert_eq!(to_map(&headers).len(), 2);
+    }
+}

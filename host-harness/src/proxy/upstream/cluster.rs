@@ -1,0 +1,167 @@
+//! One cluster as all workers share it: endpoints, limits, and what is in use of them.
+
+use super::tls::{self, TlsError};
+use crate::process::{Admission, Upstreams};
+use crate::proxy::config::{ClusterConfig, Endpoint};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+/// How old the addresses of a name may be when a connection is made.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// One cluster as all workers share it.
+pub(in crate::proxy) struct Cluster {
+    pub(in crate::proxy) config: ClusterConfig,
+    pub(super) tls: Option<tls::Connector>,
+    pub(super) connections: Gauge,
+    pub(super) pending: Gauge,
+    pub(super) requests: Gauge,
+    addresses: Mutex<Addresses>,
+}
+
+/// Addresses of the endpoints, with the time at which names were looked up.
+struct Addresses {
+    known: Arc<[SocketAddr]>,
+    resolved: Option<Instant>,
+}
+
+impl Cluster {
+    /// A cluster of which nothing is used yet.
+    ///
+    /// # Errors
+    /// [`TlsError`]: the authorities cannot be read.
+    pub(in crate::proxy) fn new(config: ClusterConfig) -> Result<Self, TlsError> {
+        let known = config.endpoints.iter().filter_map(|endpoint| match endpoint {
+            Endpoint::Socket(address) => Some(*address),
+            Endpoint::Name { .. } => None,
+        });
+        let addresses = Mutex::new(Addresses { known: known.collect(), resolved: None });
+        let tls = config.tls.as_ref().map(|tls| tls::Connector::new(tls, config.protocol)).transpose()?;
+        let (connections, pending, requests) = (Gauge::default(), Gauge::default(), Gauge::default());
+        Ok(Self { config, tls, connections, pending, requests, addresses })
+    }
+
+    fn has_names(&self) -> bool {
+        self.config.endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Name { .. }))
+    }
+
+    /// The addresses as far as they are known.
+    pub(super) fn known(&self) -> Arc<[SocketAddr]> {
+        Arc::clone(&self.addresses.lock().unwrap_or_else(PoisonError::into_inner).known)
+    }
+
+    /// The addresses, with names looked up if that was too long ago. A failed lookup keeps what was known.
+    pub(super) async fn resolve(&self) -> Arc<[SocketAddr]> {
+        if !self.has_names() || self.is_fresh() {
+            return self.known();
+        }
+        let mut found = Vec::new();
+        for endpoint in &self.config.endpoints {
+            match endpoint {
+                Endpoint::Socket(address) => found.push(*address),
+                Endpoint::Name { host, port } => {
+                    if let Ok(addresses) = tokio::net::lookup_host((host.as_str(), *port)).await {
+                        found.extend(preferred(addresses.collect()));
+                    }
+                }
+            }
+        }
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.resolved = Some(Instant::now());
+        if !found.is_empty() {
+            addresses.known = found.into();
+        }
+        Arc::clone(&addresses.known)
+    }
+
+    fn is_fresh(&self) -> bool {
+        let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.resolved.is_some_and(|resolved| resolved.elapsed() < RESOLVE_INTERVAL)
+    }
+
+    fn admit(&self) -> Admission {
+        let unresolved = self.has_names() && self.known().is_empty() && !self.is_fresh();
+        let has_endpoint = unresolved || !self.known().is_empty();
+        let has_room = self.requests.get() < self.config.max_requests;
+        if has_endpoint && has_room { Admission::Ready } else { Admission::Refused }
+    }
+}
+
+/// IPv4 if there is any, as `V4_PREFERRED`.
+fn preferred(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let v4: Vec<SocketAddr> = addresses.iter().copied().filter(SocketAddr::is_ipv4).collect();
+    if v4.is_empty() { addresses } else { v4 }
+}
+
+/// How many of something are in use.
+#[derive(Clone, Default)]
+pub(super) struct Gauge(Arc<AtomicUsize>);
+
+/// One in use, until it is dropped.
+pub(super) struct InUse(Arc<AtomicUsize>);
+
+impl Gauge {
+    pub(super) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// One more, if there are less than `max`.
+    pub(super) fn take(&self, max: usize) -> Option<InUse> {
+        if self.0.fetch_add(1, Ordering::Relaxed) < max {
+            return Some(InUse(Arc::clone(&self.0)));
+        }
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The clusters in force, by name: what guests are told when they call one.
+#[derive(Default)]
+pub(in crate::proxy) struct Directory(RwLock<Arc<BTreeMap<String, Arc<Cluster>>>>);
+
+impl Directory {
+    /// The clusters.
+    pub(in crate::proxy) fn clusters(&self) -> Arc<BTreeMap<String, Arc<Cluster>>> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The clusters of a new config: those that stay as they are keep what is in use.
+    ///
+    /// # Errors
+    /// [`TlsError`], with the index of the cluster.
+    pub(in crate::proxy) fn prepare(
+        &self,
+        configs: &[ClusterConfig],
+    ) -> Result<BTreeMap<String, Arc<Cluster>>, (usize, TlsError)> {
+        let current = self.clusters();
+        let cluster = |(index, config): (usize, &ClusterConfig)| {
+            let kept = current.get(&config.name).filter(|cluster| cluster.config == *config).cloned();
+            let cluster = match kept {
+                Some(cluster) => cluster,
+                None => Arc::new(Cluster::new(config.clone()).map_err(|error| (index, error))?),
+            };
+            Ok((config.name.clone(), cluster))
+        };
+        configs.iter().enumerate().map(cluster).collect()
+    }
+
+    /// Puts clusters in force.
+    pub(in crate::proxy) fn replace(&self, clusters: BTreeMap<String, Arc<Cluster>>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(clusters);
+    }
+}
+
+impl Upstreams for Directory {
+    fn admit(&self, cluster: &str) -> Admission {
+        self.clusters().get(cluster).map_or(Admission::Unknown, |cluster| cluster.admit())
+    }
+}
