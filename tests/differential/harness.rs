@@ -19,6 +19,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
+/// The thread on which a proxy tries the filter's configuration.
+const CONTROL_THREAD: &str = "proxy";
+
 /// A proxy for each setting.
 pub(crate) struct HarnessProxies {
     proxies: Vec<ProxyHandle>,
@@ -37,7 +40,11 @@ impl LogSink for Lines {
         LogLevel::Info
     }
 
+    /// Only of workers: the VM in which a configuration is tried does the same.
     fn log(&self, line: LogLine) {
+        if std::thread::current().name().is_some_and(|name| name == CONTROL_THREAD) {
+            return;
+        }
         self.0.lock().expect("no thread panics with the lock").push(line.message);
     }
 }

@@ -64,20 +64,26 @@ fn different(case: &Case, envoy: &str, harness: &str) -> String {
     format!("{} ({}){}", case.name, case.says, lines_that_differ(envoy, harness))
 }
 
-/// The lines of two texts between their common beginning and their common end.
+/// The lines that only one of two texts has, in order.
 fn lines_that_differ(envoy: &str, harness: &str) -> String {
-    let (mut left, mut right): (Vec<&str>, Vec<&str>) = (envoy.lines().collect(), harness.lines().collect());
-    let same = left.iter().zip(&right).take_while(|(left, right)| left == right).count();
-    left.drain(..same);
-    right.drain(..same);
-    while left.last().is_some_and(|line| right.last() == Some(line)) {
-        left.pop();
-        right.pop();
+    let (left, right): (Vec<&str>, Vec<&str>) = (envoy.lines().collect(), harness.lines().collect());
+    // How many lines two tails have in common, in order.
+    let mut common = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
+    for (i, one) in left.iter().enumerate().rev() {
+        for (j, other) in right.iter().enumerate().rev() {
+            common[i][j] = if one == other { common[i + 1][j + 1] + 1 } else { common[i + 1][j].max(common[i][j + 1]) };
+        }
     }
-    let mut text = String::new();
-    for (who, lines) in [("Envoy  ", left), ("harness", right)] {
-        for line in lines {
-            text.push_str(&format!("\n  {who} {line}"));
+    let (mut i, mut j, mut text) = (0, 0, String::new());
+    while i < left.len() || j < right.len() {
+        if i < left.len() && j < right.len() && left[i] == right[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j == right.len() || (i < left.len() && common[i + 1][j] >= common[i][j + 1]) {
+            text.push_str(&format!("\n  Envoy   {}", left[i]));
+            i += 1;
+        } else {
+            text.push_str(&format!("\n  harness {}", right[j]));
+            j += 1;
         }
     }
     text
