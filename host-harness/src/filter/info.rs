@@ -23,7 +23,9 @@ pub mod flags {
     pub const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 1 << 14;
     /// The stream was idle for too long (`SI`).
     pub const STREAM_IDLE_TIMEOUT: u64 = 1 << 16;
-    /// The upstream broke its protocol (`UPE`).
+    /// What the client sent is not HTTP as it should be (`DPE`).
+    pub const DOWNSTREAM_PROTOCOL_ERROR: u64 = 1 << 18;
+    /// What the upstream sent is not HTTP (`UPE`).
     pub const UPSTREAM_PROTOCOL_ERROR: u64 = 1 << 23;
     /// The route's cluster does not exist (`NC`).
     pub const NO_CLUSTER_FOUND: u64 = 1 << 24;

@@ -345,6 +345,8 @@ impl Worker {
         let Some(stream) = self.streams.get_mut(&id) else { return Answer::Gone };
         match &stream.filter {
             Filter::Nobody(_) => return Answer::Said(0),
+            // Refused before its headers came: as in Envoy the guest hears of it in `on_log` only.
+            Filter::Guest if !stream.created => return Answer::Said(0),
             Filter::Orphan(_) if self.plugin.failure_policy == FailurePolicy::Open => {
                 stream.unfilter();
                 return Answer::Said(0);

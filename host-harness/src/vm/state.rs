@@ -42,6 +42,8 @@ pub(crate) struct VmState {
     pub(crate) pending_calls: HashMap<CallId, u32>,
     /// The numbers of the last HTTP call, gRPC call and gRPC stream, without their two low bits.
     pub(crate) last_calls: [u32; 3],
+    /// The properties that the guest has declared, by root context.
+    pub(crate) declared: BTreeSet<(u32, Vec<u8>)>,
     /// Wasmtime's own bounds.
     pub(crate) limits: wasmtime::StoreLimits,
 }
@@ -76,6 +78,7 @@ impl VmState {
             deferred: Vec::new(),
             pending_calls: HashMap::new(),
             last_calls: [0; 3],
+            declared: BTreeSet::new(),
             limits,
         }
     }
@@ -135,14 +138,12 @@ pub(crate) struct RootContext {
     pub(crate) http_call: Option<CallView>,
     /// What came of a gRPC call, while the guest is told of it.
     pub(crate) grpc: GrpcView,
-    /// The properties that the guest has declared.
-    pub(crate) declared: BTreeSet<Vec<u8>>,
 }
 
 impl RootContext {
     pub(crate) fn new(plugin: Arc<Plugin>) -> Self {
-        let (status, grpc, declared) = ((0, String::new()), GrpcView::default(), BTreeSet::new());
-        Self { plugin, configuring: false, ending: false, status, http_call: None, grpc, declared }
+        let (status, grpc) = ((0, String::new()), GrpcView::default());
+        Self { plugin, configuring: false, ending: false, status, http_call: None, grpc }
     }
 }
 
