@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &Simulate) -> anyhow::Result<ExitCode> {
 /// A rehearsal without the filter's eyes is a mistake more often than not.
 fn note_unwatched(scenario: &Scenario, plan: &Plan) {
     for channel in scenario.channel_names() {
-        if !plan.nodes().any(|(_, node)| node.is_channel() && node.channel == channel) {
+        if !plan.nodes().any(|(_, node)| node.is_channel() && *node.channel == *channel) {
             eprintln!("note: the config has no channel {channel}: the filter will not see its messages");
         }
     }
