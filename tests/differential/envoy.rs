@@ -1,13 +1,13 @@
 //! The cases on the real Envoy: one process, a listener for each setting of the filter.
 
-use crate::case::Policy;
-use crate::run::Proxy;
-use crate::settings::{Setting, guest};
-use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::Request;
 use pointsman_host::envoy::{Envoy, Filter, Options, Protocol, Upstream as Target, binary_from_env};
 use pointsman_host::http::{Version, send};
+use pointsman_tests::exchanges::case::Policy;
+use pointsman_tests::exchanges::run::Proxy;
+use pointsman_tests::exchanges::settings::{Setting, guest};
+use pointsman_tests::exchanges::upstream::Upstream;
 use pointsman_tests::repository;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -73,10 +73,6 @@ impl Proxy for EnvoyProxy {
     async fn metrics(&self) -> String {
         let request = Request::get("/stats/prometheus").body(Bytes::new()).expect("a valid request");
         send(self.envoy.scrape_addr(), Version::Http1, request).await.expect("Envoy is scraped").text()
-    }
-
-    fn whole_log(&self) -> String {
-        self.envoy.log()
     }
 }
 

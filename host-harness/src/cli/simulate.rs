@@ -54,7 +54,8 @@ pub(crate) fn run(arguments: &Simulate) -> anyhow::Result<ExitCode> {
     let scenario = match scenario(arguments)? {
         Ok(scenario) => scenario,
         Err(faults) => {
-            eprintln!("{}: {} at fault\n{faults}", arguments.scenario, faults.iter().count());
+            let count = super::check::count(faults.iter().count(), "fault");
+            eprintln!("{}: {count}\n{faults}", arguments.scenario);
             return Ok(ExitCode::from(FAULTY));
         }
     };

@@ -105,12 +105,7 @@ impl Worker {
 
     fn must<R>(&mut self, call: impl FnOnce(&mut Vm) -> Result<Option<R>, Trap>) -> Result<Option<R>, WorkerError> {
         let mut trapped = None;
-        let answer = self.tell(|vm| {
-            call(vm).map_err(|trap| {
-                trapped = Some(trap.to_string());
-                trap
-            })
-        });
+        let answer = self.tell(|vm| call(vm).inspect_err(|trap| trapped = Some(trap.to_string())));
         match trapped {
             Some(reason) => Err(WorkerError::Start(reason)),
             None => Ok(answer),
@@ -132,6 +127,9 @@ impl Worker {
             return;
         }
         usage.ending = true;
+        if let Some(Context::Root(context)) = self.vm_state().and_then(|state| state.contexts.get_mut(&root)) {
+            context.ending = true;
+        }
         let done = self.tell(|vm| vm.call(root, |exports| exports.on_done.as_ref(), (root,)));
         if done != Some(0) {
             self.ended(root);

@@ -237,6 +237,9 @@ impl Worker {
                 view.show_for_log();
             }
             self.tell(|vm| vm.call(context, |exports| exports.on_log.as_ref(), (context,)));
+            if let Some(Context::Stream(view)) = self.vm_state().and_then(|state| state.contexts.get_mut(&context)) {
+                view.hide_all();
+            }
             self.tell(|vm| vm.call(context, |exports| exports.on_done.as_ref(), (context,)));
             self.tell(|vm| vm.call(context, |exports| exports.on_delete.as_ref(), (context,)));
             if let Some(state) = self.vm_state() {
@@ -342,6 +345,8 @@ impl Worker {
         let Some(stream) = self.streams.get_mut(&id) else { return Answer::Gone };
         match &stream.filter {
             Filter::Nobody(_) => return Answer::Said(0),
+            // Refused before its headers came: as in Envoy the guest hears of it in `on_log` only.
+            Filter::Guest if !stream.created => return Answer::Said(0),
             Filter::Orphan(_) if self.plugin.failure_policy == FailurePolicy::Open => {
                 stream.unfilter();
                 return Answer::Said(0);
@@ -398,10 +403,17 @@ impl Worker {
         match deferred {
             Deferred::Continue(context, half) => self.proceed(stream_of(context), half),
             Deferred::Close(context) => self.break_off(stream_of(context)),
-            Deferred::Reply(context, reply) => self.reply(stream_of(context), reply),
+            Deferred::Reply(context, reply) => {
+                // The next callback, perhaps of this very reply, may send another one.
+                if let Some(view) = self.view(stream_of(context)) {
+                    view.replied = false;
+                }
+                self.reply(stream_of(context), reply);
+            }
             Deferred::HttpCall(id, call) => self.effects.push(Effect::HttpCall(id, call)),
             Deferred::GrpcCall(id, call) => self.effects.push(Effect::GrpcCall(id, call)),
             Deferred::GrpcSend(call, message, end) => self.effects.push(Effect::GrpcSend { call, message, end }),
+            Deferred::GrpcClose(call) => self.effects.push(Effect::GrpcClose(call)),
             Deferred::Cancel(call) => self.effects.push(Effect::Cancel(call)),
             Deferred::SetTick(root_context, period) => {
                 if let Some(root) = self.roots.get_mut(&root_context) {

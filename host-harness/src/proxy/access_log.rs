@@ -15,7 +15,7 @@ use std::time::Duration;
 const MAX_WAITING: usize = 8_192;
 
 /// Response flags in Envoy's letters.
-const FLAGS: [(u64, &str); 11] = [
+const FLAGS: [(u64, &str); 12] = [
     (flags::NO_HEALTHY_UPSTREAM, "UH"),
     (flags::UPSTREAM_REQUEST_TIMEOUT, "UT"),
     (flags::UPSTREAM_REMOTE_RESET, "UR"),
@@ -26,7 +26,8 @@ const FLAGS: [(u64, &str); 11] = [
     (flags::DOWNSTREAM_CONNECTION_TERMINATION, "DC"),
     (flags::STREAM_IDLE_TIMEOUT, "SI"),
     (flags::NO_CLUSTER_FOUND, "NC"),
-    (1 << 23, "UPE"),
+    (flags::DOWNSTREAM_PROTOCOL_ERROR, "DPE"),
+    (flags::UPSTREAM_PROTOCOL_ERROR, "UPE"),
 ];
 
 /// The access log of one config.

@@ -45,7 +45,7 @@ pub(super) async fn serve(thread: Rc<Thread>, stream: TcpStream, client: Client)
         service_fn(move |request| answer(thread.site(), Rc::clone(&client), guard.request(), request))
     };
     let mut builder = Builder::new(LocalExecutor);
-    builder.http1().max_buf_size(usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX)).pipeline_flush(true);
+    builder.http1().max_buf_size(usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX));
     builder.http2().max_header_list_size(MAX_HEADER_BYTES).max_concurrent_streams(MAX_STREAMS);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut drain = pin!(thread.draining(&client.listener));

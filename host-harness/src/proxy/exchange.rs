@@ -71,7 +71,7 @@ pub(super) async fn serve(
         mailbox,
     };
     match refusal(&head, &headers) {
-        Some(refusal) => exchange.reply(refusal, 0),
+        Some((refusal, flag)) => exchange.reply(refusal, flag),
         None => {
             let end = exchange.downstream.is_header_only();
             if end {
@@ -112,19 +112,24 @@ fn info(
     info
 }
 
-/// What Envoy answers by itself before a filter sees the request.
-fn refusal(head: &http::request::Parts, headers: &crate::abi::Headers) -> Option<LocalReply> {
+/// What Envoy answers by itself before a filter sees the request, and the flag that goes with it.
+fn refusal(head: &http::request::Parts, headers: &crate::abi::Headers) -> Option<(LocalReply, u64)> {
     if head.version < http::Version::HTTP_11 {
-        return Some(local_reply(426, "", "low_version"));
+        return Some((local_reply(426, "Upgrade Required", "low_version"), flags::DOWNSTREAM_PROTOCOL_ERROR));
     }
     if headers.get(":authority").is_none_or(<[u8]>::is_empty) {
-        return Some(local_reply(400, "", "missing_host_header"));
+        return Some((local_reply(400, "", "missing_host_header"), 0));
+    }
+    if head.method == http::Method::CONNECT {
+        return Some((local_reply(404, "", "route_not_found"), flags::NO_ROUTE_FOUND));
     }
     let upgrade = head.headers.get(http::header::UPGRADE);
     // As Envoy, which lets a client go on in the protocol that it has begun with.
-    let upgrades = upgrade.is_some_and(|protocol| !protocol.as_bytes().eq_ignore_ascii_case(b"h2c"));
-    if upgrades || head.method == http::Method::CONNECT {
-        return Some(local_reply(403, "", "upgrade_failed"));
+    if upgrade.is_some_and(|protocol| !protocol.as_bytes().eq_ignore_ascii_case(b"h2c")) {
+        return Some((local_reply(403, "", "upgrade_failed"), 0));
+    }
+    if headers.get(":path").is_none_or(|path| !path.starts_with(b"/")) {
+        return Some((local_reply(404, "", "absolute_path_rejected"), 0));
     }
     None
 }

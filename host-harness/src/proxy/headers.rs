@@ -13,6 +13,32 @@ const HOP_BY_HOP: [HeaderName; 4] =
 const PROXY_CONNECTION: &str = "proxy-connection";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
+/// What only Envoys behind this one would be asked for, without `x-envoy-`. Envoy takes them from clients that it does not know;
+/// and retries below a filter would turn one push into two.
+const ENVOYS_OWN: [&str; 17] = [
+    "decorator-operation",
+    "downstream-service-cluster",
+    "downstream-service-node",
+    "expected-rq-timeout-ms",
+    "force-trace",
+    "hedge-on-per-try-timeout",
+    "internal",
+    "ip-tags",
+    "max-retries",
+    "original-url",
+    "retriable-header-names",
+    "retriable-status-codes",
+    "retry-grpc-on",
+    "retry-on",
+    "upstream-alt-stat-name",
+    "upstream-rq-per-try-timeout-ms",
+    "upstream-rq-timeout-alt-response",
+];
+
+fn is_envoys_own(name: &HeaderName) -> bool {
+    name.as_str().strip_prefix("x-envoy-").is_some_and(|name| ENVOYS_OWN.contains(&name))
+}
+
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name) || name == PROXY_CONNECTION
 }
@@ -30,7 +56,7 @@ pub(super) fn of_request(head: &http::request::Parts) -> Headers {
     headers.push(":scheme", if scheme == b"https" { "https" } else { "http" });
     for (name, value) in &head.headers {
         // Envoy asks the client to go on by itself.
-        if is_hop_by_hop(name) || *name == header::HOST || *name == header::EXPECT {
+        if is_hop_by_hop(name) || *name == header::HOST || *name == header::EXPECT || is_envoys_own(name) {
             continue;
         }
         if *name != header::TE || value.as_bytes().eq_ignore_ascii_case(b"trailers") {

@@ -9,6 +9,8 @@ use crate::proxy::headers::{Outgoing, of_response, of_trailers, to_map};
 use crate::proxy::upstream::{Failure, Lease, Reply};
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, Incoming};
+use std::error::Error as _;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
@@ -77,6 +79,12 @@ pub(super) fn note_route(info: &mut StreamInfo, route: &RouteConfig, headers: Op
     info.virtual_host_name.clone_from(&route.authority);
 }
 
+/// Whether a body is not as HTTP/1 has it, rather than broken off.
+fn is_malformed(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| matches!(source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
+}
+
 impl Exchange {
     /// Routes and sends the request as the filter has left it.
     pub(super) fn route(&mut self, headers: &Headers, end: bool) {
@@ -134,6 +142,10 @@ impl Exchange {
     pub(super) fn replied(&mut self, result: Result<Reply, Failure>) {
         self.deadline.touch();
         let Reply { response, address, local, lease } = match result {
+            // No upgrade was asked for.
+            Ok(reply) if reply.response.status() == http::StatusCode::SWITCHING_PROTOCOLS => {
+                return self.upstream_failed(&Failure::Protocol);
+            }
             Ok(reply) => reply,
             Err(failure) => return self.upstream_failed(&failure),
         };
@@ -176,7 +188,15 @@ impl Exchange {
             self.request_ended();
             return self.site.guest.with(|worker| worker.request_data(id, Bytes::new(), true));
         };
-        let Ok(frame) = frame else { return self.client_left() };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) if is_malformed(&error) => {
+                self.downstream.body = None;
+                let reply = local_reply(400, "Bad Request", "http1.codec_error");
+                return self.reply(reply, flags::DOWNSTREAM_PROTOCOL_ERROR);
+            }
+            Err(_) => return self.client_left(),
+        };
         match frame.into_data() {
             Ok(data) => {
                 let end = http2 && self.downstream.is_header_only();
@@ -211,7 +231,12 @@ impl Exchange {
                 self.response_ended();
                 self.site.guest.with(|worker| worker.response_data(id, Bytes::new(), true));
             }
-            Some(Err(error)) => self.upstream_failed(&Failure::of(&error)),
+            Some(Err(error)) => {
+                // Of a body that is cut short Envoy says that it is not HTTP.
+                let failure = Failure::of(&error);
+                let is_cut = !http2 && failure == Failure::Terminated;
+                self.upstream_failed(&if is_cut { Failure::Protocol } else { failure });
+            }
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
                     let end = http2 && ends;

@@ -95,7 +95,7 @@ pub(crate) fn time_text(time: Duration) -> String {
     match time.as_secs() {
         _ if ms < 9.95 => format!("{ms:.1} ms"),
         _ if ms < 999.5 => format!("{ms:.0} ms"),
-        0..60 => format!("{:.2} s", ms / 1e3),
+        0..60 => format!("{} s", format!("{:.2}", ms / 1e3).trim_end_matches('0').trim_end_matches('.')),
         seconds if seconds < 3_600 && seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         seconds if seconds < 3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         seconds => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
