@@ -110,7 +110,8 @@ fn write_all(file: File, lines: &Receiver<String>) {
     }
 }
 
-fn letters(flags: u64) -> String {
+/// Response flags in Envoy's letters.
+pub(super) fn letters(flags: u64) -> String {
     let letters: Vec<&str> = FLAGS.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, letters)| *letters).collect();
     if letters.is_empty() { String::from("-") } else { letters.join(",") }
 }
