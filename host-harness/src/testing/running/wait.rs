@@ -44,7 +44,7 @@ impl Running {
         let after = self.patience;
         tokio::time::timeout(after, found).await.map_err(|_| TestError::Waited {
             what: format!("a line with \"{text}\" in the filter's log"),
-            seen: Said(&self.log()).to_string(),
+            seen: Said(&self.log()).to_string().trim_start().to_owned(),
             after,
         })
     }
