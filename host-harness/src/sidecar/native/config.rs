@@ -72,22 +72,14 @@ fn missing(what: &str) -> NativeError {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
     use std::path::{Path, PathBuf};
-
-    use serde_json::Value;
 
     use super::{NativeError, Setup, adapted};
     use crate::envoy::{Protocol, Upstream};
-    use crate::proxy::config::{self, ClusterChoice, ClusterConfig, ProxyConfig};
+    use crate::proxy::config;
 
     fn shipped_path() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("pointsman.yaml")
-    }
-
-    fn shipped() -> ProxyConfig {
-        let text = std::fs::read_to_string(shipped_path()).unwrap();
-        config::load(&text, Path::new("/"), |_| None).unwrap_or_else(|faults| panic!("{faults}"))
     }
 
     fn setup(upstreams: &[(&str, Upstream)]) -> Setup {
@@ -99,40 +91,6 @@ mod tests {
             workers: 3,
             secret: String::from("x"),
         }
-    }
-
-    #[test]
-    fn routes_clusters_and_limits_are_those_of_the_envoy_that_ships() {
-        let envoy: Value = serde_saphyr::from_str(include_str!("../../../../envoy/bootstrap.yaml")).unwrap();
-        let native = shipped();
-
-        let limits = |cluster: &Value| {
-            let limits = &cluster["circuit_breakers"]["thresholds"][0];
-            ["max_connections", "max_pending_requests", "max_requests"].map(|key| limits[key].as_u64().unwrap())
-        };
-        let clusters = envoy["static_resources"]["clusters"].as_array().unwrap().iter();
-        let clusters = clusters.filter(|cluster| cluster["name"] != "admin");
-        let expected: BTreeMap<_, _> =
-            clusters.map(|cluster| (cluster["name"].as_str().unwrap().to_owned(), limits(cluster))).collect();
-        let own = |cluster: &ClusterConfig| {
-            [cluster.max_connections, cluster.max_pending, cluster.max_requests].map(|limit| limit as u64)
-        };
-        let found: BTreeMap<_, _> =
-            native.clusters.iter().map(|cluster| (cluster.name.clone(), own(cluster))).collect();
-        assert_eq!(found, expected);
-
-        let hosts = envoy
-            .pointer("/static_resources/listeners/1/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts");
-        let hosts = hosts.and_then(Value::as_array).unwrap().iter().filter(|host| host["domains"][0] != "*");
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let expected: BTreeSet<_> = hosts
-            .map(|host| (text(&host["domains"][0]), ClusterChoice::Named(text(&host["routes"][0]["route"]["cluster"]))))
-            .map(|(authority, cluster)| (authority, format!("{cluster:?}")))
-            .collect();
-        let routes = native.listeners[1].routes.iter();
-        let found: BTreeSet<_> =
-            routes.map(|route| (route.authority.clone(), format!("{:?}", route.cluster))).collect();
-        assert_eq!(found, expected);
     }
 
     #[test]
