@@ -8,7 +8,8 @@ mod harness;
 use envoy::EnvoyProxy;
 use harness::HarnessProxies;
 use pointsman_tests::exchanges::case::{self, Case};
-use pointsman_tests::exchanges::{run, settings};
+use pointsman_tests::exchanges::run::Proxy;
+use pointsman_tests::exchanges::{client, run, settings};
 use pointsman_tests::repository;
 use std::collections::BTreeSet;
 
@@ -62,6 +63,23 @@ async fn envoy_and_the_harness_show_the_same() {
         faults.push(format!("metrics:{differ}"));
     }
     assert!(faults.is_empty(), "{} of {} cases:\n{}", faults.len(), cases.len(), faults.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_kills_envoy_does_not_kill_the_harness() {
+    for case in case::all().into_iter().filter(|case| case.crashes_envoy) {
+        let cases = [case];
+        let settings = settings::of(&cases);
+        let (upstream, calls) = run::upstreams(&cases).await;
+        let envoy = EnvoyProxy::start(&settings, &upstream, &calls).await;
+        client::run(envoy.addr(0), &cases[0]).await;
+        assert!(envoy.dies().await, "{} does not kill Envoy any more", cases[0].name);
+        let harness = HarnessProxies::start(&settings, &upstream, &calls).await;
+        for _ in 0..2 {
+            let answers = client::run(harness.addr(0), &cases[0]).await;
+            assert_eq!(answers[0].first, "200", "{}: {}", cases[0].name, answers[0]);
+        }
+    }
 }
 
 /// Leaves what was seen in `target/differential`, to read and to compare.
