@@ -6,13 +6,14 @@ use crate::filter::{StreamInfo, flags};
 use crate::proxy::config::{ClusterChoice, RouteConfig};
 use crate::proxy::frames::{self, FrameWriter};
 use crate::proxy::headers::{Outgoing, of_response, of_trailers, to_map};
-use crate::proxy::upstream::{Failure, Lease, Reply};
+use crate::proxy::upstream::{Cluster, Failure, Lease, Reply};
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, Incoming};
 use std::error::Error as _;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub(super) struct Upstream {
     pub(super) reading: bool,
     request: Option<FrameWriter>,
     route: Option<Rc<RouteConfig>>,
+    cluster: Option<Arc<Cluster>>,
     /// When the whole request was on its way.
     asked: Option<Duration>,
     responding: bool,
@@ -42,7 +44,15 @@ pub(super) struct Upstream {
 
 impl Default for Upstream {
     fn default() -> Self {
-        Self { stage: Stage::Idle, reading: true, request: None, route: None, asked: None, responding: false }
+        Self {
+            stage: Stage::Idle,
+            reading: true,
+            request: None,
+            route: None,
+            cluster: None,
+            asked: None,
+            responding: false,
+        }
     }
 }
 
@@ -56,6 +66,13 @@ impl Upstream {
     pub(super) fn cancel(&mut self) {
         self.stage = Stage::Idle;
         self.request = None;
+    }
+
+    /// Counts that the upstream took too long.
+    pub(super) fn timed_out(&self) {
+        if let Some(cluster) = &self.cluster {
+            cluster.metrics.rq_timeout.inc();
+        }
     }
 
     /// Whether the upstream takes more of the request now.
@@ -114,6 +131,7 @@ impl Exchange {
             return self.reply(local_reply(400, "", "invalid_request_headers"), 0);
         };
         self.upstream.request = writer;
+        self.upstream.cluster = Some(Arc::clone(pool.cluster()));
         self.upstream.stage = Stage::Waiting(Box::pin(pool.send(request, self.downstream.http2)));
         self.upstream.route = Some(route);
         if end {
@@ -139,9 +157,9 @@ impl Exchange {
     }
 
     /// The headers of a response, or why there are none.
-    pub(super) fn replied(&mut self, result: Result<Reply, Failure>) {
+    pub(super) fn replied(&mut self, result: Result<Box<Reply>, Failure>) {
         self.deadline.touch();
-        let Reply { response, address, local, lease } = match result {
+        let Reply { response, address, local, lease } = *match result {
             // No upgrade was asked for.
             Ok(reply) if reply.response.status() == http::StatusCode::SWITCHING_PROTOCOLS => {
                 return self.upstream_failed(&Failure::Protocol);
