@@ -4,3 +4,4 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod simulate;

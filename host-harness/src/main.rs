@@ -37,6 +37,8 @@ enum Command {
     /// Run stand-ins, a push service, Envoy with the filter and a stream of pushes, and show what the filter sees.
     Demo(cli::demo::Demo),
     Run(Box<cli::run::Run>),
+    /// Rehearse a scenario in virtual time with the same filter, and report what becomes of the messages.
+    Simulate(cli::simulate::Simulate),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Vendors { port, control_port } => cli::demo::vendors(port, control_port),
         Command::Demo(demo) => cli::demo::run(demo),
         Command::Run(run) => cli::run::run(*run),
+        Command::Simulate(simulate) => cli::simulate::run(&simulate),
     };
     done.unwrap_or_else(|error| {
         eprintln!("pointsman: {error:#}");

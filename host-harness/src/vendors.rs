@@ -26,9 +26,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::http::serve as serve_http;
-use api::Api;
 use standin::StandIn;
 
+pub(crate) use api::{Answer, Api, page};
 pub use fault::{Effect, Fault, FaultError, Refusal, ResetAt};
 pub use ledger::{Counts, MAX_REQUEST_BYTES, MAX_REQUESTS};
 pub use received::Received;
@@ -37,6 +37,11 @@ pub use serve::serve;
 /// Every stand-in, in the order of their ports.
 static ALL: [&dyn Api; 6] =
     [&apns::Apns, &fcm::Fcm, &oppo::Oppo, &wechat::Wechat, &tencent::TencentSms, &gateway::Gateway];
+
+/// A vendor's API by the name of its stand-in.
+pub(crate) fn api(name: &str) -> Option<&'static dyn Api> {
+    ALL.into_iter().find(|api| api.name() == name)
+}
 
 /// Running stand-ins, one listener each. Dropping them closes every listener and connection.
 #[derive(Debug)]

@@ -42,19 +42,19 @@ const SUBJECTS: [(&str, &str, &str); 10] = [
 
 /// The request body of `POST /push`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Push {
-    pub(super) message_id: String,
-    pub(super) business: String,
-    pub(super) channel: String,
-    pub(super) recipients: Vec<String>,
-    pub(super) template: String,
-    pub(super) title: String,
-    pub(super) body: String,
+pub(crate) struct Push {
+    pub(crate) message_id: String,
+    pub(crate) business: String,
+    pub(crate) channel: String,
+    pub(crate) recipients: Vec<String>,
+    pub(crate) template: String,
+    pub(crate) title: String,
+    pub(crate) body: String,
 }
 
 impl Push {
     /// The `number`th push of the stream. The same number is the same push.
-    pub(super) fn numbered(number: u64) -> Self {
+    pub(crate) fn numbered(number: u64) -> Self {
         let channel = pick(&MIX, number);
         // Channels repeat every 20 pushes; the other choices must not follow the same beat.
         let (business, template, title) = pick(&SUBJECTS, scramble(number));
@@ -86,7 +86,7 @@ fn batch(channel: &str, number: u64) -> u64 {
 }
 
 /// A made-up recipient in the form of its channel.
-fn recipient(channel: &str, random: u64) -> String {
+pub(crate) fn recipient(channel: &str, random: u64) -> String {
     let (a, b) = (random, scramble(random));
     match channel {
         "apns" => format!("{a:016x}{b:016x}{:016x}{:016x}", scramble(b), scramble(a ^ b)),
@@ -112,7 +112,7 @@ fn uuid(number: u64) -> String {
 }
 
 /// Mixes the bits of a number (the finaliser of MurmurHash3), so that neighbours have nothing in common.
-fn scramble(number: u64) -> u64 {
+pub(crate) fn scramble(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);

@@ -8,16 +8,16 @@ use super::push::Push;
 use crate::http::Response;
 
 /// One call of a vendor.
-pub(super) struct Call {
-    pub(super) request: Request<Bytes>,
-    pub(super) recipients: usize,
+pub(crate) struct Call {
+    pub(crate) request: Request<Bytes>,
+    pub(crate) recipients: usize,
 }
 
 /// The calls that a push takes; empty for a channel that the service does not know.
 ///
 /// # Errors
 /// When a recipient cannot stand in a URL.
-pub(super) fn calls(push: &Push) -> Result<Vec<Call>, http::Error> {
+pub(crate) fn calls(push: &Push) -> Result<Vec<Call>, http::Error> {
     match push.channel.as_str() {
         "oppo" if push.recipients.len() > 1 => Ok(vec![oppo_batch(push)?]),
         "sms-tencent" => Ok(vec![tencent(push)?]),
@@ -40,7 +40,7 @@ pub(super) fn calls(push: &Push) -> Result<Vec<Call>, http::Error> {
 }
 
 /// How many recipients of a call the vendor has accepted, by what stands in the body where the status says nothing.
-pub(super) fn accepted(channel: &str, response: &Response, recipients: usize) -> usize {
+pub(crate) fn accepted(channel: &str, response: &Response, recipients: usize) -> usize {
     let json = response.json().unwrap_or_default();
     let ok = match channel {
         "apns" | "fcm" => response.status == 200,

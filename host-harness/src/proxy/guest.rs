@@ -144,6 +144,11 @@ impl Guest {
                     grpc::write(messages, &message, end);
                 }
             }
+            Effect::GrpcClose(call) => {
+                if let Some(messages) = self.calls.borrow().get(&call).and_then(|call| call.messages.as_ref()) {
+                    messages.end();
+                }
+            }
             Effect::Cancel(id) => {
                 if let Some(call) = self.calls.borrow_mut().remove(&id) {
                     call.task.abort();

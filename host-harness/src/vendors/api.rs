@@ -9,7 +9,7 @@ use super::fault::{FaultError, Refusal};
 use super::received::Received;
 
 /// One vendor's API. A new vendor is a file with one of these and a line in [`super::ALL`].
-pub(super) trait Api: Send + Sync {
+pub(crate) trait Api: Send + Sync {
     /// The name of the channel.
     fn name(&self) -> &'static str;
 
@@ -35,7 +35,7 @@ pub(super) trait Api: Send + Sync {
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     /// A message to one or more recipients.
     Send,
     /// A send that the vendor only checks.
@@ -46,69 +46,67 @@ pub(super) enum Operation {
 
 /// An answer with the verdicts that it gives.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) operation: Operation,
-    pub(super) status: StatusCode,
-    pub(super) headers: Vec<(&'static str, HeaderValue)>,
-    pub(super) body: Bytes,
-    pub(super) verdicts: Vec<Verdict>,
+pub(crate) struct Answer {
+    pub(crate) operation: Operation,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Vec<(&'static str, HeaderValue)>,
+    pub(crate) body: Bytes,
+    pub(crate) verdicts: Vec<Verdict>,
 }
 
 /// What the vendor said of some recipients of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Verdict {
-    pub(super) code: String,
-    pub(super) recipients: u64,
-    pub(super) accepted: bool,
+pub(crate) struct Verdict {
+    pub(crate) code: String,
+    pub(crate) recipients: u64,
+    pub(crate) accepted: bool,
 }
 
 /// A valid request, for command lines and tests.
 #[derive(Debug, Clone)]
-pub(super) struct Example {
-    pub(super) path: &'static str,
-    pub(super) headers: &'static [(&'static str, &'static str)],
-    pub(super) body: String,
+pub(crate) struct Example {
+    pub(crate) path: &'static str,
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) body: String,
 }
 
 impl Verdict {
-    pub(super) fn accepted(code: impl Into<String>, recipients: usize) -> Self {
+    pub(crate) fn accepted(code: impl Into<String>, recipients: usize) -> Self {
         Self { code: code.into(), recipients: recipients as u64, accepted: true }
     }
 
-    pub(super) fn refused(code: impl Into<String>, recipients: usize) -> Self {
+    pub(crate) fn refused(code: impl Into<String>, recipients: usize) -> Self {
         Self { code: code.into(), recipients: recipients as u64, accepted: false }
     }
 }
 
 impl Answer {
     /// An answer to a send.
-    pub(super) fn send(status: StatusCode, verdict: Verdict) -> Self {
+    pub(crate) fn send(status: StatusCode, verdict: Verdict) -> Self {
         Self { operation: Operation::Send, status, headers: Vec::new(), body: Bytes::new(), verdicts: vec![verdict] }
     }
 
     /// An answer to anything else.
-    pub(super) fn other(status: StatusCode) -> Self {
+    pub(crate) fn other(status: StatusCode) -> Self {
         Self { operation: Operation::Other, status, headers: Vec::new(), body: Bytes::new(), verdicts: Vec::new() }
     }
 
     /// The page that a proxy before the vendor serves in its place: no verdict of the vendor on anyone.
-    pub(super) fn bad_gateway(recipients: u64) -> Self {
-        const PAGE: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
-            <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
+    pub(crate) fn bad_gateway(recipients: u64) -> Self {
         let recipients = usize::try_from(recipients).unwrap_or(usize::MAX);
         let mut answer = Self::send(StatusCode::BAD_GATEWAY, Verdict::refused("502", recipients));
-        answer.body = Bytes::from_static(PAGE.as_bytes());
+        answer.body = page(502);
         answer.header("content-type", "text/html")
     }
 
     /// Adds a JSON body under the vendor's own content type.
-    pub(super) fn json(mut self, content_type: &str, body: &Value) -> Self {
+    pub(crate) fn json(mut self, content_type: &str, body: &Value) -> Self {
         self.body = body.to_string().into();
         self.header("content-type", content_type)
     }
 
     /// Adds a header; a value that HTTP does not allow is left out.
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.push((name, value));
         }
@@ -116,18 +114,29 @@ impl Answer {
     }
 
     /// All recipients of the call.
-    pub(super) fn recipients(&self) -> u64 {
+    pub(crate) fn recipients(&self) -> u64 {
         self.verdicts.iter().map(|verdict| verdict.recipients).sum()
     }
 }
 
+/// The page of a proxy before a vendor that has nothing better to say than a status.
+pub(crate) fn page(status: u16) -> Bytes {
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error");
+    let title = format!("{status} {reason}");
+    let page = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n\
+         </html>\r\n"
+    );
+    page.into()
+}
+
 /// A UUID of version 4 in form, unique by its number.
-pub(super) fn uuid(number: u64) -> String {
+pub(crate) fn uuid(number: u64) -> String {
     format!("00000000-0000-4000-8000-{:012x}", number & 0xffff_ffff_ffff)
 }
 
 /// A refusal that some vendors cannot express: only part of the recipients.
-pub(super) fn whole(vendor: &'static str, refusal: &Refusal) -> Result<(), FaultError> {
+pub(crate) fn whole(vendor: &'static str, refusal: &Refusal) -> Result<(), FaultError> {
     match refusal.recipients {
         None => Ok(()),
         Some(_) => Err(FaultError::Whole { vendor }),
@@ -135,6 +144,6 @@ pub(super) fn whole(vendor: &'static str, refusal: &Refusal) -> Result<(), Fault
 }
 
 /// The code as a number, where the vendor's codes are numbers.
-pub(super) fn number(vendor: &'static str, code: &str) -> Result<i64, FaultError> {
+pub(crate) fn number(vendor: &'static str, code: &str) -> Result<i64, FaultError> {
     code.parse().map_err(|_| FaultError::Code { vendor, code: code.to_owned() })
 }

@@ -23,7 +23,7 @@ pub struct Received {
 }
 
 impl Received {
-    pub(super) fn new(head: Parts, body: Bytes, trailers: Option<HeaderMap>) -> Self {
+    pub(crate) fn new(head: Parts, body: Bytes, trailers: Option<HeaderMap>) -> Self {
         Self { method: head.method, uri: head.uri, version: head.version, headers: head.headers, body, trailers }
     }
 
