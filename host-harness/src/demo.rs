@@ -1,6 +1,6 @@
-//! The demo: stand-ins, a push service, Envoy with the filter, a stream of pushes, and a table of what the filter saw.
+//! The demo: stand-ins, a push service, a sidecar with the filter, a stream of pushes, and a table of what the filter saw.
 //!
-//! Every number of the table is read from Envoy's `/stats/prometheus`. At the end of a bounded run the table is held
+//! Every number of the table is read from the sidecar's metrics, be it Envoy or the native proxy. At the end of a bounded run the table is held
 //! against the stand-ins' own counts, which is the whole point: the filter must know what the vendors know.
 
 mod check;
@@ -13,6 +13,7 @@ mod table;
 mod traffic;
 pub(crate) mod vendor_calls;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +21,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::envoy::{Envoy, EnvoyError, Filter, Options, Protocol, Rules, Upstream};
+use crate::envoy::{Protocol, Upstream};
+use crate::sidecar::{Kind, Setup, Sidecar, SidecarError};
 use crate::vendors::{Fault, Vendors, VendorsError};
 use live::Screen;
 use service::Service;
@@ -30,7 +32,7 @@ pub use check::Difference;
 pub use signal::stop_signal;
 pub use table::{Row, render, rows};
 
-/// Worker threads of the demo's Envoy: more than one, so that the counts of several VMs are added up.
+/// Worker threads of the demo's sidecar: more than one, so that the counts of several VMs are added up.
 const WORKERS: u32 = 2;
 
 /// The key of hashes and derived trace ids. It guards nothing: every recipient of the demo is made up.
@@ -50,10 +52,8 @@ const TROUBLE: &str = "fcm takes 3 s for 4 of 5 sends, oppo answers 200 with cod
 /// What the demo needs.
 #[derive(Debug, Clone)]
 pub struct DemoOptions {
-    /// The Envoy program.
-    pub envoy_binary: PathBuf,
-    /// The bootstrap, `envoy/bootstrap.yaml`.
-    pub bootstrap: PathBuf,
+    /// Envoy or the native proxy.
+    pub sidecar: Kind,
     /// The built filter.
     pub filter_wasm: PathBuf,
     /// Whether to stop after 15 s of pushes and compare counts; otherwise the demo runs until Ctrl-C.
@@ -68,9 +68,9 @@ pub enum DemoError {
     /// The stand-ins do not run.
     #[error(transparent)]
     Vendors(#[from] VendorsError),
-    /// Envoy does not run, or does not answer.
+    /// The sidecar does not run, or does not answer.
     #[error(transparent)]
-    Envoy(#[from] EnvoyError),
+    Sidecar(#[from] SidecarError),
     /// The push service's port could not be had.
     #[error("cannot listen for the push service")]
     Service {
@@ -105,7 +105,7 @@ pub enum DemoError {
 /// Everything that runs. Dropping it stops it all.
 struct Demo {
     vendors: Vendors,
-    envoy: Envoy,
+    sidecar: Sidecar,
     traffic: Traffic,
     _service: Service,
     started: Instant,
@@ -118,7 +118,7 @@ struct Demo {
 /// [`DemoError`]: something did not start, or a bounded run did not end with counts that agree.
 pub async fn run(options: DemoOptions) -> Result<(), DemoError> {
     let once = options.once;
-    // Whatever is under way when the signal comes is dropped, and Envoy with it.
+    // Whatever is under way when the signal comes is dropped, and the sidecar with it.
     tokio::select! {
         result = run_to_the_end(options) => result,
         () = stop_signal() => if once { Err(DemoError::Interrupted) } else { Ok(()) },
@@ -137,11 +137,12 @@ impl Demo {
         let vendors = Vendors::start().await?;
         everyday(&vendors)?;
         let service = Service::start().await.map_err(|source| DemoError::Service { source })?;
-        let envoy = Envoy::start(envoy_options(&options, &vendors, service.addr())?).await?;
-        service.send_through(envoy.outbound());
-        let traffic = Traffic::start(envoy.inbound(), options.pushes_per_second);
-        let screen = Screen::new(envoy.scrape_addr(), vendors.control_addr());
-        Ok(Self { vendors, envoy, traffic, _service: service, started: Instant::now(), screen })
+        let setup = setup(options.filter_wasm, &vendors, service.addr())?;
+        let sidecar = Sidecar::start(&options.sidecar, setup).await?;
+        service.send_through(sidecar.outbound());
+        let traffic = Traffic::start(sidecar.inbound(), options.pushes_per_second);
+        let screen = Screen::new(sidecar.metrics_url(), vendors.control_addr());
+        Ok(Self { vendors, sidecar, traffic, _service: service, started: Instant::now(), screen })
     }
 
     /// Shows the table every second until the time is over, if it has an end.
@@ -155,7 +156,7 @@ impl Demo {
                 self.begin_trouble()?;
                 news = TROUBLE;
             }
-            let rows = rows(&self.envoy.scrape().await?);
+            let rows = rows(&self.sidecar.scrape().await?);
             self.screen.show(self.started.elapsed(), news, &rows);
         }
         Ok(())
@@ -171,7 +172,7 @@ impl Demo {
         let pushes = self.traffic.stop(SETTLE).await;
         let deadline = Instant::now() + SETTLE;
         loop {
-            let rows = rows(&self.envoy.scrape().await?);
+            let rows = rows(&self.sidecar.scrape().await?);
             let differences = check::compare(&rows, &self.vendors, pushes.sent)?;
             if differences.is_empty() || Instant::now() >= deadline {
                 self.screen.finish(&rows, &differences, pushes);
@@ -203,13 +204,8 @@ fn everyday(vendors: &Vendors) -> Result<(), VendorsError> {
     vendors.set_fault("sms-tencent", Fault::error_for(blacklisted, 1).share(0.25))
 }
 
-fn envoy_options(options: &DemoOptions, vendors: &Vendors, service: SocketAddr) -> Result<Options, DemoError> {
-    let filter = Filter::Wasm(options.filter_wasm.clone());
-    let mut envoy = Options::new(&options.envoy_binary, &options.bootstrap, filter);
-    envoy.rules = Rules::Config(rules::demo_rules()?);
-    envoy.concurrency = WORKERS;
-    envoy.secret = Some(SECRET.to_owned());
-    envoy = envoy.upstream("service", service);
+fn setup(filter_wasm: PathBuf, vendors: &Vendors, service: SocketAddr) -> Result<Setup, DemoError> {
+    let mut upstreams = BTreeMap::from([("service".to_owned(), Upstream::from(service))]);
     for vendor in Vendors::names() {
         let addr = vendors.addr(vendor)?;
         let protocol = match vendor {
@@ -218,7 +214,8 @@ fn envoy_options(options: &DemoOptions, vendors: &Vendors, service: SocketAddr) 
         };
         // The platform's own gateway is a cluster by its role, the vendors are by their channel.
         let cluster = if vendor == "lc" { "gateway" } else { vendor };
-        envoy = envoy.upstream(cluster, Upstream { addr, protocol });
+        upstreams.insert(cluster.to_owned(), Upstream { addr, protocol });
     }
-    Ok(envoy)
+    let (rules, secret) = (rules::demo_rules()?, SECRET.to_owned());
+    Ok(Setup { filter_wasm, rules, upstreams, workers: WORKERS, secret })
 }

@@ -10,6 +10,7 @@ pub mod process;
 pub mod proxy;
 pub mod rules;
 pub mod scrape;
+pub mod sidecar;
 pub mod simulate;
 pub mod testing;
 pub mod vendors;

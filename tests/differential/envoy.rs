@@ -1,16 +1,19 @@
 //! The cases on the real Envoy: one process, a listener for each setting of the filter.
 
-use crate::case::Policy;
-use crate::run::Proxy;
-use crate::settings::{Setting, guest};
-use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::Request;
 use pointsman_host::envoy::{Envoy, Filter, Options, Protocol, Upstream as Target, binary_from_env};
 use pointsman_host::http::{Version, send};
-use pointsman_tests::repository;
+use pointsman_tests::exchanges::case::Policy;
+use pointsman_tests::exchanges::run::Proxy;
+use pointsman_tests::exchanges::settings::{Setting, guest};
+use pointsman_tests::exchanges::upstream::Upstream;
+use pointsman_tests::{PATIENCE, repository};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// Envoy with all settings.
 pub(crate) struct EnvoyProxy {
@@ -56,6 +59,20 @@ impl EnvoyProxy {
     }
 }
 
+impl EnvoyProxy {
+    /// Whether Envoy ends by itself, within the time that a predicate may take to hold.
+    pub(crate) async fn dies(&self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(self.envoy.admin()).await.is_ok() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        true
+    }
+}
+
 impl Proxy for EnvoyProxy {
     fn addr(&self, setting: usize) -> SocketAddr {
         SocketAddr::from((host(setting), self.envoy.inbound().port()))
@@ -73,10 +90,6 @@ impl Proxy for EnvoyProxy {
     async fn metrics(&self) -> String {
         let request = Request::get("/stats/prometheus").body(Bytes::new()).expect("a valid request");
         send(self.envoy.scrape_addr(), Version::Http1, request).await.expect("Envoy is scraped").text()
-    }
-
-    fn whole_log(&self) -> String {
-        self.envoy.log()
     }
 }
 

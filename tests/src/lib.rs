@@ -4,6 +4,7 @@
 pub mod bodies;
 pub mod context;
 pub mod counts;
+pub mod exchanges;
 pub mod load;
 pub mod pair;
 pub mod pushes;

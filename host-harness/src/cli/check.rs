@@ -72,6 +72,7 @@ fn summary(plan: &Plan) -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn count(number: usize, thing: &str) -> String {
+/// A number with its thing in the singular or plural.
+pub(crate) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }

@@ -1,18 +1,29 @@
 //! `pointsman demo` and `pointsman vendors`.
 
+use anyhow::Context as _;
 use clap::Args;
 use pointsman_host::demo::{self, DemoOptions, stop_signal};
+use pointsman_host::sidecar::Kind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
 pub(crate) struct Demo {
+    /// Put the native proxy in the place of Envoy.
+    #[arg(long)]
+    harness: bool,
     /// The Envoy program.
     #[arg(long, env = "POINTSMAN_ENVOY", default_value = "envoy")]
     envoy: PathBuf,
-    /// The bootstrap to start it from.
+    /// The bootstrap to start Envoy from.
     #[arg(long, default_value = "envoy/bootstrap.yaml")]
     bootstrap: PathBuf,
+    /// The config to start the native proxy from.
+    #[arg(long, default_value = "host-harness/pointsman.yaml")]
+    config: PathBuf,
+    /// Where the native proxy keeps compiled modules; the next start is faster.
+    #[arg(long, default_value = "target/modules")]
+    module_cache: PathBuf,
     /// The filter.
     #[arg(long, default_value = "target/pointsman.wasm")]
     filter: PathBuf,
@@ -25,13 +36,14 @@ pub(crate) struct Demo {
 }
 
 pub(crate) fn run(arguments: Demo) -> anyhow::Result<ExitCode> {
-    let options = DemoOptions {
-        envoy_binary: arguments.envoy,
-        bootstrap: arguments.bootstrap,
-        filter_wasm: arguments.filter,
-        once: arguments.once,
-        pushes_per_second: arguments.rate,
+    let sidecar = if arguments.harness {
+        let program = std::env::current_exe().context("cannot find the program itself")?;
+        Kind::Native { program, config: arguments.config, module_cache: Some(arguments.module_cache) }
+    } else {
+        Kind::Envoy { binary: arguments.envoy, bootstrap: arguments.bootstrap }
     };
+    let options =
+        DemoOptions { sidecar, filter_wasm: arguments.filter, once: arguments.once, pushes_per_second: arguments.rate };
     tokio::runtime::Runtime::new()?.block_on(demo::run(options))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -126,7 +126,8 @@ fn clusters(upstreams: &[(String, Endpoint)]) -> Vec<ClusterConfig> {
 }
 
 async fn serve(run: &Run, config: ProxyConfig) -> anyhow::Result<ExitCode> {
-    let options = EngineOptions { cache_directory: run.module_cache.clone(), ..EngineOptions::default() };
+    let cache_directory = run.module_cache.as_ref().map(std::path::absolute).transpose()?;
+    let options = EngineOptions { cache_directory, ..EngineOptions::default() };
     let surroundings = Surroundings { engine: Some(Engine::new(options)?), ..Surroundings::default() };
     // Before the proxy starts: a signal during the start must not be lost.
     let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

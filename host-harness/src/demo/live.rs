@@ -12,7 +12,7 @@ use super::traffic::Pushes;
 /// Where the demo writes.
 #[derive(Debug)]
 pub(super) struct Screen {
-    scrape: SocketAddr,
+    metrics: String,
     control: SocketAddr,
     in_place: bool,
     /// Lines of the last frame, which the next one takes the place of.
@@ -20,8 +20,8 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(scrape: SocketAddr, control: SocketAddr) -> Self {
-        Self { scrape, control, in_place: stdout().is_terminal(), lines: 0 }
+    pub(super) fn new(metrics: String, control: SocketAddr) -> Self {
+        Self { metrics, control, in_place: stdout().is_terminal(), lines: 0 }
     }
 
     pub(super) fn show(&mut self, elapsed: Duration, news: &str, rows: &[Row]) {
@@ -45,10 +45,10 @@ impl Screen {
 
     fn frame(&self, elapsed: Duration, news: &str, rows: &[Row]) -> String {
         format!(
-            "{:>4} s  {news}\n\n{}\nmetrics  http://{}/stats/prometheus\nfaults   http://{}/faults\n\n",
+            "{:>4} s  {news}\n\n{}\nmetrics  {}\nfaults   http://{}/faults\n\n",
             elapsed.as_secs(),
             render(rows),
-            self.scrape,
+            self.metrics,
             self.control,
         )
     }

@@ -4,8 +4,9 @@
 //! Source: Envoy, source/common/http/filter_manager.cc (`commonHandleAfter...Callback`, `commonContinue`) and
 //! source/extensions/common/wasm/context.cc (`decodeHeaders`, `decodeData`, `decodeTrailers` and their encoding twins).
 
+use super::callbacks::Answer;
 use super::stream::Iteration;
-use super::worker::{Answer, Worker};
+use super::worker::Worker;
 use super::{Effect, Half, StreamEffect, StreamId};
 use crate::abi::Headers;
 use crate::vm::MapView;
@@ -88,19 +89,23 @@ impl Worker {
     /// Shows a piece to the guest, with what it has had buffered, and goes by its answer.
     fn data_through(&mut self, id: StreamId, half: Half, piece: BytesMut, end: bool) {
         let Some(side) = self.side(id, half) else { return };
-        let buffering = std::mem::take(&mut side.buffering);
-        let had_trailers = side.has_trailers;
-        if buffering {
-            // Envoy adds the piece to its buffer before the filter sees it, so a buffer that overflows never gets there.
-            let whole = self.take_shown(id, half);
-            if !self.hold_joined(id, half, whole, piece, false) {
-                return;
-            }
-            let whole = self.side(id, half).and_then(|side| side.waiting.take()).unwrap_or_default();
-            self.show(id, half, whole, end);
+        let (buffering, had_trailers) = (side.buffering, side.has_trailers);
+        let mut too_much = false;
+        let shown = if buffering {
+            let mut whole = self.take_shown(id, half);
+            whole.extend_from_slice(&piece);
+            too_much = self.stream(id).is_some_and(|stream| whole.len() > stream.buffer_limit_bytes);
+            whole
         } else {
-            self.show(id, half, piece, end);
+            piece
+        };
+        // Envoy adds the piece to its buffer before the filter sees it. If that is too much, a request is refused once the
+        // filter has seen it, and a response at once.
+        if too_much && half == Half::Response {
+            self.too_large(id, half);
+            return;
         }
+        self.show(id, half, shown, end);
         let size = self.view(id).and_then(|view| view.half(half).body.as_ref().map(BytesMut::len)).unwrap_or(0);
         let answer = self.ask(id, |vm, context| {
             let arguments = (context, u32::try_from(size).unwrap_or(u32::MAX), u32::from(end));
@@ -112,8 +117,13 @@ impl Worker {
         let body = self.take_shown(id, half);
         let made_trailers = !had_trailers && self.trailers_were_made(id, half, end);
         let Some(side) = self.side(id, half) else { return };
+        side.buffering = false;
         side.has_trailers |= made_trailers;
         if side.finished {
+            return;
+        }
+        if too_much {
+            self.too_large(id, half);
             return;
         }
         match answer {

@@ -36,6 +36,8 @@ pub enum Effect {
         /// Whether it is the last.
         end: bool,
     },
+    /// End the sending on a gRPC stream; answers still come.
+    GrpcClose(CallId),
     /// Forget a call: no answer is wanted.
     Cancel(CallId),
     /// Call [`super::Worker::tick`] of this root context after every period from now on, or never (`None`). Envoy arms the timer

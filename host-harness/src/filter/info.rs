@@ -20,11 +20,15 @@ pub mod flags {
     /// No route (`NR`).
     pub const NO_ROUTE_FOUND: u64 = 1 << 8;
     /// The client left (`DC`).
-    pub const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 1 << 13;
+    pub const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 1 << 14;
     /// The stream was idle for too long (`SI`).
     pub const STREAM_IDLE_TIMEOUT: u64 = 1 << 16;
+    /// What the client sent is not HTTP as it should be (`DPE`).
+    pub const DOWNSTREAM_PROTOCOL_ERROR: u64 = 1 << 18;
+    /// What the upstream sent is not HTTP (`UPE`).
+    pub const UPSTREAM_PROTOCOL_ERROR: u64 = 1 << 23;
     /// The route's cluster does not exist (`NC`).
-    pub const NO_CLUSTER_FOUND: u64 = 1 << 21;
+    pub const NO_CLUSTER_FOUND: u64 = 1 << 24;
 }
 
 /// Envoy's `traffic_direction` of a listener.

@@ -68,7 +68,7 @@ impl Worker {
         let (vm_size, size) = (length(plugin.vm_configuration.len()), length(plugin.configuration.len()));
         self.roots.insert(root, RootUse::default());
         if let Some(state) = self.vm_state() {
-            state.contexts.insert(root, Context::Root(RootContext::new(plugin)));
+            state.contexts.insert(root, Context::Root(Box::new(RootContext::new(plugin))));
         }
         let taken = self.configure(root, vm_size, size);
         if taken.is_err() {
@@ -105,12 +105,7 @@ impl Worker {
 
     fn must<R>(&mut self, call: impl FnOnce(&mut Vm) -> Result<Option<R>, Trap>) -> Result<Option<R>, WorkerError> {
         let mut trapped = None;
-        let answer = self.tell(|vm| {
-            call(vm).map_err(|trap| {
-                trapped = Some(trap.to_string());
-                trap
-            })
-        });
+        let answer = self.tell(|vm| call(vm).inspect_err(|trap| trapped = Some(trap.to_string())));
         match trapped {
             Some(reason) => Err(WorkerError::Start(reason)),
             None => Ok(answer),
@@ -132,6 +127,9 @@ impl Worker {
             return;
         }
         usage.ending = true;
+        if let Some(Context::Root(context)) = self.vm_state().and_then(|state| state.contexts.get_mut(&root)) {
+            context.ending = true;
+        }
         let done = self.tell(|vm| vm.call(root, |exports| exports.on_done.as_ref(), (root,)));
         if done != Some(0) {
             self.ended(root);

@@ -23,13 +23,15 @@ impl Worker {
         if cancel {
             self.emit(id, StreamEffect::CancelUpstream);
         }
+        if let Some(info) = self.info(id) {
+            info.response_code_details = details;
+            if !headers_passed {
+                info.response_code = Some(status);
+            }
+        }
         if headers_passed {
             self.break_off(id);
             return;
-        }
-        if let Some(info) = self.info(id) {
-            info.response_code = Some(status);
-            info.response_code_details = details;
         }
         if responding {
             self.reply_directly(id, headers, body);
@@ -105,10 +107,15 @@ fn http_reply(reply: LocalReply, head: bool) -> (Headers, Bytes) {
             headers.push("content-type", "text/plain");
         }
     }
-    for (name, value) in reply.headers.iter() {
+    add_own(&mut headers, &reply.headers);
+    (headers, if head { Bytes::new() } else { reply.body })
+}
+
+/// What the replier adds, except what the reply itself decides.
+fn add_own(headers: &mut Headers, own: &Headers) {
+    for (name, value) in own.iter().filter(|(name, _)| !matches!(*name, b":status" | b"content-length")) {
         headers.push(name, value);
     }
-    (headers, if head { Bytes::new() } else { reply.body })
 }
 
 /// A gRPC client gets 200, and status and message in headers.
@@ -120,9 +127,7 @@ fn grpc_reply(reply: LocalReply) -> (Headers, Bytes) {
     if !reply.body.is_empty() {
         headers.push("grpc-message", percent_encode(&reply.body));
     }
-    for (name, value) in reply.headers.iter() {
-        headers.push(name, value);
-    }
+    add_own(&mut headers, &reply.headers);
     (headers, Bytes::new())
 }
 

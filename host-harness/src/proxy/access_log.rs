@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// The most lines that wait for the disk.
 const MAX_WAITING: usize = 8_192;
 
 /// Response flags in Envoy's letters.
-const FLAGS: [(u64, &str); 11] = [
+const FLAGS: [(u64, &str); 12] = [
     (flags::NO_HEALTHY_UPSTREAM, "UH"),
     (flags::UPSTREAM_REQUEST_TIMEOUT, "UT"),
     (flags::UPSTREAM_REMOTE_RESET, "UR"),
@@ -26,7 +26,8 @@ const FLAGS: [(u64, &str); 11] = [
     (flags::DOWNSTREAM_CONNECTION_TERMINATION, "DC"),
     (flags::STREAM_IDLE_TIMEOUT, "SI"),
     (flags::NO_CLUSTER_FOUND, "NC"),
-    (1 << 23, "UPE"),
+    (flags::DOWNSTREAM_PROTOCOL_ERROR, "DPE"),
+    (flags::UPSTREAM_PROTOCOL_ERROR, "UPE"),
 ];
 
 /// The access log of one config.
@@ -97,19 +98,15 @@ fn write_all(file: File, lines: &Receiver<String>) {
     while let Ok(line) = lines.recv() {
         // A full disk must not stop the proxy; the next line is tried again.
         let _ = file.write_all(line.as_bytes());
-        loop {
-            match lines.try_recv() {
-                Ok(line) => {
-                    let _ = file.write_all(line.as_bytes());
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(line) = lines.try_recv() {
+            let _ = file.write_all(line.as_bytes());
         }
         let _ = file.flush();
     }
 }
 
-fn letters(flags: u64) -> String {
+/// Response flags in Envoy's letters.
+pub(super) fn letters(flags: u64) -> String {
     let letters: Vec<&str> = FLAGS.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, letters)| *letters).collect();
     if letters.is_empty() { String::from("-") } else { letters.join(",") }
 }

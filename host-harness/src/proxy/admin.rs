@@ -2,23 +2,22 @@
 
 use super::access_log::AccessLog;
 use super::config::ProxyConfig;
+use super::exposition::{Exposition, Format, HostMetrics};
 use super::surroundings::Surroundings;
 use super::thread::Generation;
 use crate::http::{Body, full};
-use crate::process::Process;
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::net::TcpListener;
 
 /// What the admin endpoint shows.
 pub(super) struct Status {
     live: AtomicBool,
-    process: Arc<Process>,
-    reloads: AtomicU64,
-    failed_reloads: AtomicU64,
+    metrics: HostMetrics,
+    exposition: Exposition,
     shown: RwLock<Option<Shown>>,
 }
 
@@ -31,9 +30,8 @@ impl Status {
     pub(super) fn new(surroundings: &Surroundings) -> Self {
         Self {
             live: AtomicBool::new(false),
-            process: Arc::clone(&surroundings.process),
-            reloads: AtomicU64::new(0),
-            failed_reloads: AtomicU64::new(0),
+            exposition: Exposition::new(Arc::clone(&surroundings.process), &surroundings.metrics),
+            metrics: surroundings.metrics.clone(),
             shown: RwLock::new(None),
         }
     }
@@ -44,8 +42,8 @@ impl Status {
     }
 
     pub(super) fn count_reload(&self, taken: bool) {
-        let counter = if taken { &self.reloads } else { &self.failed_reloads };
-        counter.fetch_add(1, Ordering::Relaxed);
+        let metrics = &self.metrics;
+        if taken { &metrics.config_update_success } else { &metrics.config_update_rejected }.inc();
     }
 
     /// What is in force from now on.
@@ -56,7 +54,12 @@ impl Status {
 
     fn config(&self) -> serde_json::Value {
         let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
-        shown.as_ref().map(|shown| shown.config.effective()).unwrap_or_default()
+        let Some(shown) = &*shown else { return serde_json::Value::Null };
+        let mut config = shown.config.effective();
+        if let (Some(config), Some(log)) = (config.as_object_mut(), &shown.access_log) {
+            config.insert(String::from("access_log_lines_dropped"), log.dropped().into());
+        }
+        config
     }
 }
 
@@ -83,9 +86,13 @@ fn answer(status: &Status, request: &Request<Incoming>) -> Response<Body> {
     }
 }
 
-fn metrics(status: &Status, _request: &Request<Incoming>) -> Response<Body> {
-    let _ = &status.process;
-    plain(StatusCode::OK, "")
+fn metrics(status: &Status, request: &Request<Incoming>) -> Response<Body> {
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = Format::negotiate(accept);
+    match status.exposition.encode(format) {
+        Ok(text) => with_type(StatusCode::OK, format.content_type(), text),
+        Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n"),
+    }
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {

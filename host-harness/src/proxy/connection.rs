@@ -3,6 +3,7 @@
 mod guard;
 
 use super::exchange;
+use super::exposition;
 use super::frames::FrameReader;
 use super::local::LocalExecutor;
 use super::site::{Client, Site};
@@ -13,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
+use prometheus_client::metrics::gauge::Gauge;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -26,6 +28,23 @@ const MAX_STREAMS: u32 = 1_024;
 /// How long a connection may be without a request (Envoy's `idle_timeout`).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3_600);
 
+/// One open connection, as metrics show it.
+struct Open(Gauge);
+
+impl Open {
+    fn new(metrics: &exposition::Listener) -> Self {
+        metrics.cx.inc();
+        metrics.cx_active.inc();
+        Self(metrics.cx_active.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// The client's stream is broken off without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the stream was reset")]
@@ -37,6 +56,7 @@ pub(super) async fn serve(thread: Rc<Thread>, stream: TcpStream, client: Client)
     let _ = stream.set_nodelay(true);
     let client = Rc::new(client);
     let listener = thread.site().and_then(|site| site.listener(&client.listener));
+    let _counted = listener.as_ref().map(|listener| Open::new(&listener.metrics));
     let headers_timeout = listener.and_then(|listener| listener.config.request_headers_timeout);
     let guard = Rc::new(Guard::default());
     let io = TokioIo::new(Guarded::new(stream, Rc::clone(&guard)));
@@ -45,7 +65,7 @@ pub(super) async fn serve(thread: Rc<Thread>, stream: TcpStream, client: Client)
         service_fn(move |request| answer(thread.site(), Rc::clone(&client), guard.request(), request))
     };
     let mut builder = Builder::new(LocalExecutor);
-    builder.http1().max_buf_size(usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX)).pipeline_flush(true);
+    builder.http1().max_buf_size(usize::try_from(MAX_HEADER_BYTES).unwrap_or(usize::MAX));
     builder.http2().max_header_list_size(MAX_HEADER_BYTES).max_concurrent_streams(MAX_STREAMS);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut drain = pin!(thread.draining(&client.listener));

@@ -16,7 +16,11 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+
+/// How long the last spans may take.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// What a proxy is told by its owner.
 pub(super) enum Order {
@@ -87,6 +91,7 @@ impl Control {
             surroundings,
             directory: Arc::new(Directory::default()),
             connections: AtomicU64::new(1),
+            tracing: config.tracing.as_ref().map(build::tracing).transpose()?.map(Arc::new),
         });
         let mut workers = Vec::new();
         for index in 0..config.workers {
@@ -213,7 +218,12 @@ impl Control {
                 let _ = idle.await;
             }
         };
-        tokio::time::timeout(timeout, all_idle).await.is_ok()
+        let whole = tokio::time::timeout(timeout, all_idle).await.is_ok();
+        if let Some(tracing) = &self.shared.tracing {
+            // A collector that does not take the last spans has taken none for a while.
+            let _ = tracing.shutdown(LAST_SPANS).await;
+        }
+        whole
     }
 
     fn next(&self, number: impl Fn(&Generation) -> u64, changed: bool) -> u64 {

@@ -1,6 +1,7 @@
 //! Why a proxy does not run, or keeps its old config.
 
 use super::config::Faults;
+use super::tracing::TracingError;
 use crate::filter::WorkerError;
 use crate::vm::{EngineError, ModuleError};
 use std::net::SocketAddr;
@@ -49,6 +50,9 @@ pub enum ProxyError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// Traces cannot be sent.
+    #[error("traces cannot be sent")]
+    Tracing(#[from] TracingError),
     /// A thread could not be started.
     #[error("a thread cannot be started")]
     Thread(#[from] std::io::Error),

@@ -6,11 +6,13 @@ mod downstream;
 mod events;
 mod upstream_side;
 
+use super::access_log;
 use super::config::RouteConfig;
 use super::frames::FrameReader;
 use super::guest::Mailbox;
 use super::headers;
 use super::site::{Client, Listener, Site};
+use super::tracing::{Exchange as Ended, ServerSpan};
 use crate::filter::{Half, LocalReply, StreamEffect, StreamId, StreamInfo, flags};
 use bytes::Bytes;
 use deadline::{Deadline, Due};
@@ -37,6 +39,7 @@ pub(super) struct Exchange {
     /// Without its query, unless the operator wants that too.
     path: Box<str>,
     authority: Box<str>,
+    span: Option<ServerSpan>,
     finished: bool,
 }
 
@@ -64,14 +67,17 @@ pub(super) async fn serve(
         method: head.method.as_str().into(),
         path: path.into(),
         authority: text(":authority").into(),
+        span: site.tracing.as_ref().map(|tracing| tracing.server_span(&headers)),
         finished: false,
         site,
         listener,
         id,
         mailbox,
     };
+    exchange.listener.metrics.rq.inc();
+    exchange.listener.metrics.rq_active.inc();
     match refusal(&head, &headers) {
-        Some(refusal) => exchange.reply(refusal, 0),
+        Some((refusal, flag)) => exchange.reply(refusal, flag),
         None => {
             let end = exchange.downstream.is_header_only();
             if end {
@@ -112,21 +118,42 @@ fn info(
     info
 }
 
-/// What Envoy answers by itself before a filter sees the request.
-fn refusal(head: &http::request::Parts, headers: &crate::abi::Headers) -> Option<LocalReply> {
+/// What Envoy answers by itself before a filter sees the request, and the flag that goes with it.
+fn refusal(head: &http::request::Parts, headers: &crate::abi::Headers) -> Option<(LocalReply, u64)> {
     if head.version < http::Version::HTTP_11 {
-        return Some(local_reply(426, "", "low_version"));
+        return Some((local_reply(426, "Upgrade Required", "low_version"), flags::DOWNSTREAM_PROTOCOL_ERROR));
     }
     if headers.get(":authority").is_none_or(<[u8]>::is_empty) {
-        return Some(local_reply(400, "", "missing_host_header"));
+        return Some((local_reply(400, "", "missing_host_header"), 0));
+    }
+    if head.headers.get_all(http::header::HOST).iter().nth(1).is_some() {
+        return Some((local_reply(400, "Bad Request", "http1.codec_error"), flags::DOWNSTREAM_PROTOCOL_ERROR));
+    }
+    if head.method == http::Method::CONNECT {
+        return Some((local_reply(404, "", "route_not_found"), flags::NO_ROUTE_FOUND));
     }
     let upgrade = head.headers.get(http::header::UPGRADE);
     // As Envoy, which lets a client go on in the protocol that it has begun with.
-    let upgrades = upgrade.is_some_and(|protocol| !protocol.as_bytes().eq_ignore_ascii_case(b"h2c"));
-    if upgrades || head.method == http::Method::CONNECT {
-        return Some(local_reply(403, "", "upgrade_failed"));
+    if upgrade.is_some_and(|protocol| !protocol.as_bytes().eq_ignore_ascii_case(b"h2c")) {
+        return Some((local_reply(403, "", "upgrade_failed"), 0));
+    }
+    if headers.get(":path").is_none_or(|path| !path.starts_with(b"/")) {
+        return Some((local_reply(404, "", "absolute_path_rejected"), 0));
     }
     None
+}
+
+fn end_span(span: ServerSpan, info: &StreamInfo) {
+    let known = |text: &'_ str| (!text.is_empty()).then_some(text.to_owned());
+    let (route, cluster) = (known(&info.route_name), known(&info.cluster_name));
+    // A word from a small set, unlike Envoy's details, which name addresses too.
+    let error = (info.response_flags != 0).then(|| access_log::letters(info.response_flags));
+    span.finish(&Ended {
+        route: route.as_deref(),
+        status: info.response_code,
+        upstream_cluster: cluster.as_deref(),
+        error_type: error.as_deref(),
+    });
 }
 
 fn local_reply(status: u16, body: &'static str, details: &str) -> LocalReply {
@@ -236,6 +263,7 @@ impl Exchange {
                 self.reply(local_reply(408, "stream timeout", "stream_idle_timeout"), flags::STREAM_IDLE_TIMEOUT);
             }
             Due::Route => {
+                self.upstream.timed_out();
                 self.upstream.cancel();
                 let reply = local_reply(504, "upstream request timeout", "response_timeout");
                 self.reply(reply, flags::UPSTREAM_REQUEST_TIMEOUT);
@@ -250,9 +278,16 @@ impl Exchange {
         }
         self.upstream.cancel();
         let duration = self.site.clock.monotonic().saturating_sub(self.started);
-        let log = self.site.access_log.clone();
+        self.listener.metrics.rq_active.dec();
+        let (log, span) = (self.site.access_log.clone(), self.span.take());
         let line = self.site.guest.info(self.id, |info| {
             info.duration = Some(duration);
+            if let Some(status) = info.response_code {
+                self.listener.metrics.answered(status);
+            }
+            if let Some(span) = span {
+                end_span(span, info);
+            }
             log.as_ref().and_then(|log| log.line(&self.method, &self.path, &self.authority, info))
         });
         if let (Some(log), Some(Some(line))) = (log, line) {

@@ -2,10 +2,14 @@
 
 mod grpc;
 mod http_call;
+mod metrics;
+
+pub(super) use metrics::GuestMetrics;
 
 use super::frames::FrameWriter;
 use super::pools::Pools;
 use crate::filter::{CallId, CallResult, Effect, GrpcEvent, StreamEffect, StreamId, StreamInfo, Worker, WorkerStats};
+use metrics::Pending;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -21,6 +25,7 @@ pub(super) struct Guest {
     calls: RefCell<HashMap<CallId, Call>>,
     timers: RefCell<HashMap<u32, AbortHandle>>,
     pools: Rc<Pools>,
+    metrics: GuestMetrics,
 }
 
 /// What the filter wants of one stream, until the stream's task takes it.
@@ -32,19 +37,26 @@ pub(super) struct Mailbox {
 
 /// A call that waits for its answer.
 struct Call {
+    _counted: Pending,
     task: AbortHandle,
     messages: Option<FrameWriter>,
 }
 
 impl Guest {
     /// Takes a worker into service. `woken` says which queues have something.
-    pub(super) fn new(worker: Worker, pools: Rc<Pools>, mut woken: mpsc::UnboundedReceiver<(u32, u32)>) -> Rc<Self> {
+    pub(super) fn new(
+        worker: Worker,
+        pools: Rc<Pools>,
+        metrics: GuestMetrics,
+        mut woken: mpsc::UnboundedReceiver<(u32, u32)>,
+    ) -> Rc<Self> {
         let guest = Rc::new(Self {
             worker: RefCell::new(worker),
             streams: RefCell::default(),
             calls: RefCell::default(),
             timers: RefCell::default(),
             pools,
+            metrics,
         });
         let weak = Rc::downgrade(&guest);
         tokio::task::spawn_local(async move {
@@ -65,6 +77,7 @@ impl Guest {
             let result = tell(&mut worker);
             let mut effects = Vec::new();
             worker.effects(&mut effects);
+            self.metrics.count(worker.stats());
             (result, effects)
         };
         for effect in effects {
@@ -118,9 +131,10 @@ impl Guest {
                 let pools = Rc::clone(&self.pools);
                 let (request, messages) = grpc::request(call);
                 self.begin(id, messages, async move |guest: &dyn Fn() -> Option<Rc<Self>>| {
-                    let tell = |event| match guest() {
-                        Some(guest) => guest.grpc_event(id, event),
-                        None => {}
+                    let tell = |event| {
+                        if let Some(guest) = guest() {
+                            guest.grpc_event(id, event);
+                        }
                     };
                     grpc::exchange(&pools, request, &tell).await;
                 });
@@ -128,6 +142,11 @@ impl Guest {
             Effect::GrpcSend { call, message, end } => {
                 if let Some(messages) = self.calls.borrow().get(&call).and_then(|call| call.messages.as_ref()) {
                     grpc::write(messages, &message, end);
+                }
+            }
+            Effect::GrpcClose(call) => {
+                if let Some(messages) = self.calls.borrow().get(&call).and_then(|call| call.messages.as_ref()) {
+                    messages.end();
                 }
             }
             Effect::Cancel(id) => {
@@ -147,7 +166,7 @@ impl Guest {
     ) {
         let weak = Rc::downgrade(self);
         let task = tokio::task::spawn_local(async move { run(&|| weak.upgrade()).await }).abort_handle();
-        self.calls.borrow_mut().insert(id, Call { task, messages });
+        self.calls.borrow_mut().insert(id, Call { _counted: self.metrics.call(), task, messages });
     }
 
     fn call_finished(self: &Rc<Self>, id: CallId, result: CallResult) {

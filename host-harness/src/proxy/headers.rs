@@ -6,15 +6,42 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, StatusCode, Uri, Version};
+use hyper::body::Body as _;
 
 /// What concerns one connection only. `te` has its own rule.
 const HOP_BY_HOP: [HeaderName; 4] =
     [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE, HeaderName::from_static("keep-alive")];
-const PROXY_CONNECTION: &str = "proxy-connection";
+const UNNAMED_HOP_BY_HOP: [&str; 2] = ["http2-settings", "proxy-connection"];
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
+/// What only Envoys behind this one would be asked for, without `x-envoy-`. Envoy takes them from clients that it does not know;
+/// and retries below a filter would turn one push into two.
+const ENVOYS_OWN: [&str; 17] = [
+    "decorator-operation",
+    "downstream-service-cluster",
+    "downstream-service-node",
+    "expected-rq-timeout-ms",
+    "force-trace",
+    "hedge-on-per-try-timeout",
+    "internal",
+    "ip-tags",
+    "max-retries",
+    "original-url",
+    "retriable-header-names",
+    "retriable-status-codes",
+    "retry-grpc-on",
+    "retry-on",
+    "upstream-alt-stat-name",
+    "upstream-rq-per-try-timeout-ms",
+    "upstream-rq-timeout-alt-response",
+];
+
+fn is_envoys_own(name: &HeaderName) -> bool {
+    name.as_str().strip_prefix("x-envoy-").is_some_and(|name| ENVOYS_OWN.contains(&name))
+}
+
 fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(name) || name == PROXY_CONNECTION
+    HOP_BY_HOP.contains(name) || UNNAMED_HOP_BY_HOP.contains(&name.as_str())
 }
 
 /// The headers of a client's request as a filter sees them. Both the URI and `host` may name the authority.
@@ -30,7 +57,7 @@ pub(super) fn of_request(head: &http::request::Parts) -> Headers {
     headers.push(":scheme", if scheme == b"https" { "https" } else { "http" });
     for (name, value) in &head.headers {
         // Envoy asks the client to go on by itself.
-        if is_hop_by_hop(name) || *name == header::HOST || *name == header::EXPECT {
+        if is_hop_by_hop(name) || *name == header::HOST || *name == header::EXPECT || is_envoys_own(name) {
             continue;
         }
         if *name != header::TE || value.as_bytes().eq_ignore_ascii_case(b"trailers") {
@@ -125,6 +152,10 @@ impl Outgoing {
     pub(super) fn http1(mut self) -> Request<FrameReader> {
         if let Ok(host) = HeaderValue::from_maybe_shared(self.authority) {
             self.headers.insert(header::HOST, host);
+        }
+        let has_usually = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
+        if has_usually && self.body.is_end_stream() && !self.headers.contains_key(header::CONTENT_LENGTH) {
+            self.headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let uri = Uri::from_maybe_shared(self.path).unwrap_or_default();
         request(self.method, uri, Version::HTTP_11, self.headers, self.body)

@@ -3,9 +3,11 @@
 
 use super::access_log::AccessLog;
 use super::config::ListenerConfig;
+use super::exposition::{self, HostMetrics};
 use super::guest::Guest;
 use super::pools::Pools;
 use super::routing::Routes;
+use super::tracing::Tracing;
 use crate::filter::Peer;
 use crate::process::Clock;
 use std::rc::Rc;
@@ -19,12 +21,14 @@ pub(super) struct Site {
     pub(super) node_id: String,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) access_log: Option<Arc<AccessLog>>,
+    pub(super) tracing: Option<Arc<Tracing>>,
 }
 
 /// A listener as streams see it.
 pub(super) struct Listener {
     pub(super) config: ListenerConfig,
     pub(super) routes: Routes,
+    pub(super) metrics: exposition::Listener,
 }
 
 /// A client's connection.
@@ -36,8 +40,8 @@ pub(super) struct Client {
 }
 
 impl Listener {
-    pub(super) fn new(config: &ListenerConfig) -> Rc<Self> {
-        Rc::new(Self { routes: Routes::new(config), config: config.clone() })
+    pub(super) fn new(config: &ListenerConfig, metrics: &HostMetrics) -> Rc<Self> {
+        Rc::new(Self { routes: Routes::new(config), metrics: metrics.listener(&config.name), config: config.clone() })
     }
 }
 

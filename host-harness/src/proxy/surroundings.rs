@@ -1,5 +1,6 @@
 //! What a proxy takes from the world around it; a test puts its own here.
 
+use super::exposition::HostMetrics;
 use crate::abi::LogLevel;
 use crate::process::{Clock, Environment, LogLine, LogSink, Process, SystemClock, Upstreams};
 use std::convert::Infallible;
@@ -15,6 +16,8 @@ pub type NewRandom = Arc<dyn Fn() -> Box<dyn rand_core::Rng + Send> + Send + Syn
 pub struct Surroundings {
     /// What the workers share: shared data, queues, metrics.
     pub process: Arc<Process>,
+    /// The proxy's own metrics.
+    pub metrics: HostMetrics,
     /// The time, for the filter and the access log. Timeouts run by tokio's.
     pub clock: Arc<dyn Clock>,
     /// Where the filter's log lines go.
@@ -30,6 +33,7 @@ impl Default for Surroundings {
     fn default() -> Self {
         Self {
             process: Arc::default(),
+            metrics: HostMetrics::default(),
             clock: Arc::new(SystemClock::default()),
             log: Arc::new(StandardError { level: LogLevel::Info }),
             random: Arc::new(|| Box::new(SystemRandom::default())),

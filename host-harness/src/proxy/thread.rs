@@ -4,10 +4,11 @@
 use super::access_log::AccessLog;
 use super::config::ProxyConfig;
 use super::connection;
-use super::guest::Guest;
+use super::guest::{Guest, GuestMetrics};
 use super::pools::Pools;
 use super::site::{Client, Listener, Site};
 use super::surroundings::Surroundings;
+use super::tracing::Tracing;
 use super::upstream::{Cluster, Directory};
 use crate::filter::{Peer, Plugin, Worker, WorkerError, WorkerStats};
 use crate::vm::Module;
@@ -64,6 +65,7 @@ pub(super) struct Shared {
     pub(super) surroundings: Surroundings,
     pub(super) directory: Arc<Directory>,
     pub(super) connections: AtomicU64,
+    pub(super) tracing: Option<Arc<Tracing>>,
 }
 
 /// One worker.
@@ -189,14 +191,16 @@ impl Thread {
             }
             None => self.new_guest(generation)?,
         };
-        let config = &generation.config;
+        let (config, metrics) = (&generation.config, &self.shared.surroundings.metrics);
+        let listeners = config.listeners.iter().map(|listener| Listener::new(listener, metrics));
         let site = Rc::new(Site {
             guest,
             pools: Rc::clone(&self.pools),
-            listeners: config.listeners.iter().map(Listener::new).collect(),
+            listeners: listeners.collect(),
             node_id: config.node_id.clone(),
             clock: Arc::clone(&self.shared.surroundings.clock),
             access_log: generation.access_log.clone(),
+            tracing: self.shared.tracing.clone(),
         });
         let (vm, configuration) = (generation.vm, generation.configuration);
         *self.current.borrow_mut() = Some(Current { site, vm, configuration });
@@ -217,7 +221,8 @@ impl Thread {
             let _ = woken.send((root_context, token));
         });
         let worker = new_worker(&self.shared, generation, wake)?;
-        Ok(Guest::new(worker, Rc::clone(&self.pools), wakes))
+        let metrics = GuestMetrics::new(&self.shared.surroundings.metrics, &generation.plugin.name);
+        Ok(Guest::new(worker, Rc::clone(&self.pools), metrics, wakes))
     }
 }
 

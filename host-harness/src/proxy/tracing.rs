@@ -111,9 +111,10 @@ impl Tracing {
     ///
     /// # Errors
     /// [`TracingError::Shutdown`] if that took longer. A collector that refused the last spans is no error.
-    pub async fn shutdown(self, timeout: Duration) -> Result<(), TracingError> {
+    pub async fn shutdown(&self, timeout: Duration) -> Result<(), TracingError> {
+        let provider = self.provider.clone();
         // The SDK blocks here until the runtime has sent the last spans.
-        let stop = tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(timeout));
+        let stop = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(timeout));
         stop.await.map_err(TracingError::Wait)?.map_err(TracingError::Shutdown)
     }
 }

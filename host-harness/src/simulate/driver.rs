@@ -73,6 +73,11 @@ impl Driver {
         self.exchanges.get_mut(&stream)
     }
 
+    /// How often the filter has failed.
+    pub(super) fn traps(&self) -> u64 {
+        self.worker.as_ref().map_or(0, |worker| worker.stats().traps)
+    }
+
     /// Sends a request.
     pub(super) fn send(&mut self, exchange: Exchange, headers: Headers, body: Bytes, start: Duration) -> StreamId {
         let Some(worker) = &mut self.worker else {
@@ -187,7 +192,7 @@ impl Driver {
                 }
             }
             // A forgotten call's answer is ignored by the worker, and a gRPC stream never opens.
-            Effect::Cancel(_) | Effect::GrpcSend { .. } => {}
+            Effect::Cancel(_) | Effect::GrpcSend { .. } | Effect::GrpcClose(_) => {}
         }
     }
 

@@ -142,12 +142,7 @@ impl FilterView {
         }
     }
 
-    /// Whether the filter says which state channels are in.
-    pub(super) fn has_states(&self) -> bool {
-        self.channels.iter().any(|channel| !channel.states.is_empty())
-    }
-
-    /// Whether every sidecar says something of a channel.
+    /// How many sidecars there are.
     pub(super) fn sidecars(&self) -> usize {
         self.sidecars.len()
     }

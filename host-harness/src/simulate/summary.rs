@@ -30,6 +30,8 @@ pub struct Summary {
     pub sidecars: u32,
     /// How many workers each sidecar had.
     pub workers: u32,
+    /// How often the filter failed and had to be made anew.
+    pub traps: u64,
     /// Of all channels together.
     pub total: Figures,
     /// By channel.
@@ -155,6 +157,7 @@ impl Summary {
             duration_s: scenario.duration.as_secs_f64(),
             sidecars: scenario.sidecars,
             workers: scenario.workers,
+            traps: world.traps(),
             total,
             channels,
         }

@@ -100,6 +100,11 @@ impl World {
         self.vendors.get(place)
     }
 
+    /// How often the filter has failed in any worker.
+    pub(super) fn traps(&self) -> u64 {
+        self.drivers.iter().map(Driver::traps).sum()
+    }
+
     fn handle(&mut self, event: Event) -> Result<(), CallsError> {
         match event {
             Event::Arrive(arrival) => {

@@ -8,7 +8,7 @@ use super::running::{PATIENCE, Running};
 use super::served::Served;
 use super::stub::Stub;
 use crate::abi::LogLevel;
-use crate::process::{Clock, Process, SystemClock};
+use crate::process::{Clock, SystemClock};
 use crate::proxy::config::{ClusterChoice, ListenerConfig, RouteConfig};
 use crate::proxy::{ProxyConfig, Surroundings};
 use crate::vm::{Engine, EngineOptions};
@@ -111,7 +111,7 @@ impl Plan {
         };
         let (clock, log) = (Arc::clone(&self.clock), Arc::clone(log));
         let new = Surroundings::default();
-        let random = self.seed.map_or(new.random, random::seeded);
-        Ok(Surroundings { process: Arc::new(Process::default()), clock, log, random, engine: Some(engine) })
+        let random = self.seed.map_or_else(|| Arc::clone(&new.random), random::seeded);
+        Ok(Surroundings { clock, log, random, engine: Some(engine), ..new })
     }
 }

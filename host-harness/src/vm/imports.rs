@@ -15,6 +15,9 @@ mod queue;
 mod shared_data;
 mod stream;
 
+#[cfg(test)]
+mod tests;
+
 use super::VmState;
 use super::memory::{Failure, Outcome};
 use super::wasi;

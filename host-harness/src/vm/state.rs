@@ -42,6 +42,8 @@ pub(crate) struct VmState {
     pub(crate) pending_calls: HashMap<CallId, u32>,
     /// The numbers of the last HTTP call, gRPC call and gRPC stream, without their two low bits.
     pub(crate) last_calls: [u32; 3],
+    /// The properties that the guest has declared, by root context.
+    pub(crate) declared: BTreeSet<(u32, Vec<u8>)>,
     /// Wasmtime's own bounds.
     pub(crate) limits: wasmtime::StoreLimits,
 }
@@ -76,6 +78,7 @@ impl VmState {
             deferred: Vec::new(),
             pending_calls: HashMap::new(),
             last_calls: [0; 3],
+            declared: BTreeSet::new(),
             limits,
         }
     }
@@ -116,8 +119,8 @@ impl VmState {
 /// A context of the guest.
 pub(crate) enum Context {
     /// One plugin configuration.
-    Root(RootContext),
-    /// One HTTP stream. Boxed, since it is large and the map moves its values.
+    Root(Box<RootContext>),
+    /// One HTTP stream.
     Stream(Box<StreamContext>),
 }
 
@@ -129,18 +132,18 @@ pub(crate) struct RootContext {
     pub(crate) configuring: bool,
     /// What `proxy_get_status` gives: code and message of the last failed call.
     pub(crate) status: (u32, String),
+    /// Whether the guest was told that it ends: only then it can say that it is done.
+    pub(crate) ending: bool,
     /// The answer to an HTTP call, while the guest is told of it.
     pub(crate) http_call: Option<CallView>,
     /// What came of a gRPC call, while the guest is told of it.
     pub(crate) grpc: GrpcView,
-    /// The properties that the guest has declared.
-    pub(crate) declared: BTreeSet<Vec<u8>>,
 }
 
 impl RootContext {
     pub(crate) fn new(plugin: Arc<Plugin>) -> Self {
-        let (status, grpc, declared) = ((0, String::new()), GrpcView::default(), BTreeSet::new());
-        Self { plugin, configuring: false, status, http_call: None, grpc, declared }
+        let (status, grpc) = ((0, String::new()), GrpcView::default());
+        Self { plugin, configuring: false, ending: false, status, http_call: None, grpc }
     }
 }
 
@@ -187,6 +190,12 @@ impl StreamContext {
             replied: false,
             properties: BTreeMap::new(),
         }
+    }
+
+    /// Takes all maps and bodies from the guest's reach.
+    pub(crate) fn hide_all(&mut self) {
+        self.request.hide();
+        self.response.hide();
     }
 
     /// Shows what `proxy_on_log` can see: all maps but the request's trailers, to read only, and no body.
@@ -307,7 +316,9 @@ pub(crate) enum Deferred {
     GrpcCall(CallId, GrpcCall),
     /// Send a message on a gRPC stream.
     GrpcSend(CallId, Bytes, bool),
-    /// Forget a gRPC call, or end the sending of a gRPC stream.
+    /// End the sending of a gRPC stream.
+    GrpcClose(CallId),
+    /// Forget a gRPC call.
     Cancel(CallId),
     /// A root context's timer.
     SetTick(u32, Option<Duration>),

@@ -3,13 +3,20 @@
 use super::Control;
 use crate::filter::Plugin;
 use crate::proxy::access_log::AccessLog;
-use crate::proxy::config::{Faults, PluginConfig, ProxyConfig, Source};
+use crate::proxy::config::{Faults, PluginConfig, ProxyConfig, Source, TracingConfig};
 use crate::proxy::error::ProxyError;
 use crate::proxy::thread::Generation;
+use crate::proxy::tracing::{Tracing, TracingSettings};
 use crate::vm::Module;
 use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one export of spans may take.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long spans wait until they are sent together.
+const EXPORT_DELAY: Duration = Duration::from_secs(1);
 
 /// Refuses changes of what is fixed when the proxy starts.
 ///
@@ -40,7 +47,8 @@ impl Control {
         };
         let new_vm = current.is_none_or(|current| wasm != self.wasm || !same_vm(&current.plugin, &plugin));
         let new_configuration = new_vm || current.is_none_or(|current| !same_plugin(&current.plugin, &plugin));
-        let clusters = self.shared.directory.prepare(&config.clusters).map_err(|(index, error)| {
+        let clusters = self.shared.directory.prepare(&config.clusters, &self.shared.surroundings.metrics);
+        let clusters = clusters.map_err(|(index, error)| {
             let mut faults = Faults::default();
             faults.add(format!("$.clusters[{index}].tls"), error);
             ProxyError::Config(faults)
@@ -56,6 +64,22 @@ impl Control {
         };
         Ok((Arc::new(generation), wasm))
     }
+}
+
+/// Begins to send spans.
+///
+/// # Errors
+/// [`ProxyError::Tracing`].
+pub(super) fn tracing(config: &TracingConfig) -> Result<Tracing, ProxyError> {
+    let has_path = config.endpoint.split_once("://").is_some_and(|(_, rest)| rest.trim_end_matches('/').contains('/'));
+    let path = if has_path { "" } else { "/v1/traces" };
+    Ok(Tracing::start(&TracingSettings {
+        endpoint: format!("{}{path}", config.endpoint.trim_end_matches('/')),
+        service_name: config.service_name.clone(),
+        ratio: config.sampling,
+        timeout: EXPORT_TIMEOUT,
+        delay: EXPORT_DELAY,
+    })?)
 }
 
 fn access_log(config: &ProxyConfig, current: Option<&Generation>) -> Result<Option<Arc<AccessLog>>, ProxyError> {

@@ -6,11 +6,14 @@ use crate::filter::{StreamInfo, flags};
 use crate::proxy::config::{ClusterChoice, RouteConfig};
 use crate::proxy::frames::{self, FrameWriter};
 use crate::proxy::headers::{Outgoing, of_response, of_trailers, to_map};
-use crate::proxy::upstream::{Failure, Lease, Reply};
+use crate::proxy::upstream::{Cluster, Failure, Lease, Reply};
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, Incoming};
+use std::error::Error as _;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
@@ -33,6 +36,7 @@ pub(super) struct Upstream {
     pub(super) reading: bool,
     request: Option<FrameWriter>,
     route: Option<Rc<RouteConfig>>,
+    cluster: Option<Arc<Cluster>>,
     /// When the whole request was on its way.
     asked: Option<Duration>,
     responding: bool,
@@ -40,7 +44,15 @@ pub(super) struct Upstream {
 
 impl Default for Upstream {
     fn default() -> Self {
-        Self { stage: Stage::Idle, reading: true, request: None, route: None, asked: None, responding: false }
+        Self {
+            stage: Stage::Idle,
+            reading: true,
+            request: None,
+            route: None,
+            cluster: None,
+            asked: None,
+            responding: false,
+        }
     }
 }
 
@@ -54,6 +66,13 @@ impl Upstream {
     pub(super) fn cancel(&mut self) {
         self.stage = Stage::Idle;
         self.request = None;
+    }
+
+    /// Counts that the upstream took too long.
+    pub(super) fn timed_out(&self) {
+        if let Some(cluster) = &self.cluster {
+            cluster.metrics.rq_timeout.inc();
+        }
     }
 
     /// Whether the upstream takes more of the request now.
@@ -75,6 +94,12 @@ pub(super) fn note_route(info: &mut StreamInfo, route: &RouteConfig, headers: Op
     }
     info.route_name.clone_from(&route.name);
     info.virtual_host_name.clone_from(&route.authority);
+}
+
+/// Whether a body is not as HTTP/1 has it, rather than broken off.
+fn is_malformed(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| matches!(source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
 }
 
 impl Exchange {
@@ -106,6 +131,7 @@ impl Exchange {
             return self.reply(local_reply(400, "", "invalid_request_headers"), 0);
         };
         self.upstream.request = writer;
+        self.upstream.cluster = Some(Arc::clone(pool.cluster()));
         self.upstream.stage = Stage::Waiting(Box::pin(pool.send(request, self.downstream.http2)));
         self.upstream.route = Some(route);
         if end {
@@ -131,9 +157,13 @@ impl Exchange {
     }
 
     /// The headers of a response, or why there are none.
-    pub(super) fn replied(&mut self, result: Result<Reply, Failure>) {
+    pub(super) fn replied(&mut self, result: Result<Box<Reply>, Failure>) {
         self.deadline.touch();
-        let Reply { response, address, local, lease } = match result {
+        let Reply { response, address, local, lease } = *match result {
+            // No upgrade was asked for.
+            Ok(reply) if reply.response.status() == http::StatusCode::SWITCHING_PROTOCOLS => {
+                return self.upstream_failed(&Failure::Protocol);
+            }
             Ok(reply) => reply,
             Err(failure) => return self.upstream_failed(&failure),
         };
@@ -176,7 +206,15 @@ impl Exchange {
             self.request_ended();
             return self.site.guest.with(|worker| worker.request_data(id, Bytes::new(), true));
         };
-        let Ok(frame) = frame else { return self.client_left() };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) if is_malformed(&error) => {
+                self.downstream.body = None;
+                let reply = local_reply(400, "Bad Request", "http1.codec_error");
+                return self.reply(reply, flags::DOWNSTREAM_PROTOCOL_ERROR);
+            }
+            Err(_) => return self.client_left(),
+        };
         match frame.into_data() {
             Ok(data) => {
                 let end = http2 && self.downstream.is_header_only();
@@ -211,7 +249,12 @@ impl Exchange {
                 self.response_ended();
                 self.site.guest.with(|worker| worker.response_data(id, Bytes::new(), true));
             }
-            Some(Err(error)) => self.upstream_failed(&Failure::of(&error)),
+            Some(Err(error)) => {
+                // Of a body that is cut short Envoy says that it is not HTTP.
+                let failure = Failure::of(&error);
+                let is_cut = !http2 && failure == Failure::Terminated;
+                self.upstream_failed(&if is_cut { Failure::Protocol } else { failure });
+            }
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
                     let end = http2 && ends;

@@ -53,15 +53,13 @@ pub(super) fn request(call: GrpcCall) -> (Request, Option<FrameWriter>) {
     (Request { cluster: call.cluster, headers, body, timeout: call.timeout }, messages)
 }
 
-/// Writes a message; an empty last one only ends the stream.
+/// Writes a message, which may be the last.
 pub(super) fn write(messages: &FrameWriter, message: &Bytes, end: bool) {
-    if !(end && message.is_empty()) {
-        let mut frame = BytesMut::with_capacity(PREFIX_BYTES + message.len());
-        frame.put_u8(0);
-        frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
-        frame.put_slice(message);
-        messages.data(frame.freeze());
-    }
+    let mut frame = BytesMut::with_capacity(PREFIX_BYTES + message.len());
+    frame.put_u8(0);
+    frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    frame.put_slice(message);
+    messages.data(frame.freeze());
     if end {
         messages.end();
     }

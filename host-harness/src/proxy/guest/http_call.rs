@@ -3,7 +3,7 @@
 use crate::abi::Headers;
 use crate::filter::{CallResult, HttpCall, LocalReply};
 use crate::proxy::frames;
-use crate::proxy::headers::{Outgoing, of_response, of_trailers, to_map};
+use crate::proxy::headers::{Outgoing, of_response, of_trailers};
 use crate::proxy::pools::Pools;
 use crate::proxy::upstream::{Failure, Reply};
 use bytes::Bytes;
@@ -30,15 +30,8 @@ async fn exchange(pools: &Pools, mut call: HttpCall) -> CallResult {
     if !call.body.is_empty() {
         call.headers.set("content-length", call.body.len().to_string());
     }
-    let body = if call.trailers.is_empty() {
-        frames::whole(call.body)
-    } else {
-        let (writer, reader) = frames::channel();
-        writer.data(call.body);
-        writer.trailers(to_map(&call.trailers));
-        reader
-    };
-    let Ok(request) = Outgoing::new(&call.headers, body) else { return CallResult::Reset };
+    // Envoy drops the call's trailers.
+    let Ok(request) = Outgoing::new(&call.headers, frames::whole(call.body)) else { return CallResult::Reset };
     match pool.send(request, false).await {
         Err(failure) => failed(&failure),
         Ok(Reply { response, lease, .. }) => {

@@ -3,6 +3,7 @@
 use super::tls::{self, TlsError};
 use crate::process::{Admission, Upstreams};
 use crate::proxy::config::{ClusterConfig, Endpoint};
+use crate::proxy::exposition::{self, HostMetrics};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +20,7 @@ pub(in crate::proxy) struct Cluster {
     pub(super) connections: Gauge,
     pub(super) pending: Gauge,
     pub(super) requests: Gauge,
+    pub(in crate::proxy) metrics: exposition::Cluster,
     addresses: Mutex<Addresses>,
 }
 
@@ -33,7 +35,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`TlsError`]: the authorities cannot be read.
-    pub(in crate::proxy) fn new(config: ClusterConfig) -> Result<Self, TlsError> {
+    pub(in crate::proxy) fn new(config: ClusterConfig, metrics: &HostMetrics) -> Result<Self, TlsError> {
         let known = config.endpoints.iter().filter_map(|endpoint| match endpoint {
             Endpoint::Socket(address) => Some(*address),
             Endpoint::Name { .. } => None,
@@ -41,7 +43,8 @@ impl Cluster {
         let addresses = Mutex::new(Addresses { known: known.collect(), resolved: None });
         let tls = config.tls.as_ref().map(|tls| tls::Connector::new(tls, config.protocol)).transpose()?;
         let (connections, pending, requests) = (Gauge::default(), Gauge::default(), Gauge::default());
-        Ok(Self { config, tls, connections, pending, requests, addresses })
+        let metrics = metrics.cluster(&config.name);
+        Ok(Self { metrics, config, tls, connections, pending, requests, addresses })
     }
 
     fn has_names(&self) -> bool {
@@ -141,13 +144,14 @@ impl Directory {
     pub(in crate::proxy) fn prepare(
         &self,
         configs: &[ClusterConfig],
+        metrics: &HostMetrics,
     ) -> Result<BTreeMap<String, Arc<Cluster>>, (usize, TlsError)> {
         let current = self.clusters();
         let cluster = |(index, config): (usize, &ClusterConfig)| {
             let kept = current.get(&config.name).filter(|cluster| cluster.config == *config).cloned();
             let cluster = match kept {
                 Some(cluster) => cluster,
-                None => Arc::new(Cluster::new(config.clone()).map_err(|error| (index, error))?),
+                None => Arc::new(Cluster::new(config.clone(), metrics).map_err(|error| (index, error))?),
             };
             Ok((config.name.clone(), cluster))
         };

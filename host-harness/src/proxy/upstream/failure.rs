@@ -54,7 +54,7 @@ impl Failure {
             Self::Connect { .. } | Self::ConnectTimeout => flags::UPSTREAM_CONNECTION_FAILURE,
             Self::Terminated => flags::UPSTREAM_CONNECTION_TERMINATION,
             Self::Reset => flags::UPSTREAM_REMOTE_RESET,
-            Self::Protocol => UPSTREAM_PROTOCOL_ERROR,
+            Self::Protocol => flags::UPSTREAM_PROTOCOL_ERROR,
         }
     }
 
@@ -72,21 +72,17 @@ impl Failure {
             return reply(503, "no healthy upstream".to_owned(), "no_healthy_upstream".to_owned());
         }
         let when = if responding { "after" } else { "before" };
-        let (mut why, mut detail) = (self.to_string(), self.to_string());
-        let transport = self.transport_reason();
-        if !transport.is_empty() {
-            why += &format!(", transport failure reason: {transport}");
-            detail += &format!("|{transport}");
+        let mut detail = self.to_string();
+        // Envoy keeps what the network said from the client.
+        if !self.transport_reason().is_empty() {
+            detail += &format!("|{}", self.transport_reason());
         }
         let status = if *self == Self::Protocol { 502 } else { 503 };
-        let body = format!("upstream connect error or disconnect/reset before headers. reset reason: {why}");
+        let body = format!("upstream connect error or disconnect/reset before headers. reset reason: {self}");
         let detail = detail.replace(char::is_whitespace, "_");
         reply(status, body, format!("upstream_reset_{when}_response_started{{{detail}}}"))
     }
 }
-
-/// `UPE`, Envoy's `UpstreamProtocolError`.
-const UPSTREAM_PROTOCOL_ERROR: u64 = 1 << 23;
 
 fn reply(status: u16, body: String, details: String) -> LocalReply {
     LocalReply { status, body: Bytes::from(body), headers: Headers::new(), grpc_status: None, details }
@@ -107,7 +103,7 @@ mod tests {
         let reply = refused.reply(true);
         let details = "upstream_reset_after_response_started{remote_connection_failure|Connection_refused}";
         assert_eq!(reply.details, details);
-        assert!(reply.body.ends_with(b"remote connection failure, transport failure reason: Connection refused"));
+        assert!(reply.body.ends_with(b"reset reason: remote connection failure"));
         assert_eq!(Failure::Protocol.reply(false).status, 502);
         assert_eq!(Failure::NoHealthyUpstream.reply(false).body, "no healthy upstream");
     }

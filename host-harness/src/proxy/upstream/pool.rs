@@ -70,9 +70,30 @@ pub(in crate::proxy) struct Reply {
 
 /// A request's hold on a cluster.
 pub(in crate::proxy) struct Lease {
-    _request: InUse,
+    _request: Active,
     pool: Rc<Pool>,
     connection: Option<(SocketAddr, http1::SendRequest<FrameReader>, Option<SocketAddr>)>,
+}
+
+/// One request at the cluster.
+struct Active {
+    _counted: InUse,
+    shown: prometheus_client::metrics::gauge::Gauge,
+}
+
+impl Active {
+    fn new(cluster: &Cluster) -> Result<Self, Failure> {
+        let counted = cluster.requests.take(cluster.config.max_requests).ok_or(Failure::Overflow)?;
+        cluster.metrics.rq.inc();
+        cluster.metrics.rq_active.inc();
+        Ok(Self { _counted: counted, shown: cluster.metrics.rq_active.clone() })
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.shown.dec();
+    }
 }
 
 impl Drop for Lease {
@@ -95,10 +116,22 @@ impl Pool {
     /// Sends a request and waits for the headers of its response. `downstream_http2` is what the client speaks.
     pub(in crate::proxy) async fn send(
         self: Rc<Self>,
-        mut request: Outgoing,
+        request: Outgoing,
         downstream_http2: bool,
     ) -> Result<Reply, Failure> {
-        let active = self.cluster.requests.take(self.cluster.config.max_requests).ok_or(Failure::Overflow)?;
+        let result = self.send_uncounted(request, downstream_http2).await;
+        let metrics = &self.cluster.metrics;
+        match &result {
+            Ok(reply) => metrics.answered(reply.response.status().as_u16()),
+            Err(Failure::Overflow) => metrics.rq_pending_overflow.inc(),
+            Err(Failure::Connect { .. } | Failure::ConnectTimeout) => metrics.cx_connect_fail.inc(),
+            Err(_) => {}
+        }
+        result
+    }
+
+    async fn send_uncounted(self: &Rc<Self>, mut request: Outgoing, downstream_http2: bool) -> Result<Reply, Failure> {
+        let active = Active::new(&self.cluster)?;
         let mut last = Failure::Terminated;
         for _ in 0..MAX_ATTEMPTS {
             let address = self.choose().await?;
@@ -107,7 +140,7 @@ impl Pool {
                     match sender.try_send_request(request.http1()).await {
                         Ok(response) => {
                             let connection = Some((address, sender, local));
-                            let lease = Lease { _request: active, pool: self, connection };
+                            let lease = Lease { _request: active, pool: Rc::clone(self), connection };
                             return Ok(Reply { response, address, local, lease });
                         }
                         Err(error) => (request, last) = unsent(error)?,
@@ -117,7 +150,7 @@ impl Pool {
                     let encrypted = self.cluster.config.tls.is_some();
                     match sender.try_send_request(request.http2(encrypted)).await {
                         Ok(response) => {
-                            let lease = Lease { _request: active, pool: self, connection: None };
+                            let lease = Lease { _request: active, pool: Rc::clone(self), connection: None };
                             return Ok(Reply { response, address, local, lease });
                         }
                         Err(error) => (request, last) = unsent(error)?,

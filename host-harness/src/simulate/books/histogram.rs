@@ -8,6 +8,7 @@ const STEPS_LOG2: u32 = 6;
 pub(in crate::simulate) struct Histogram {
     counts: Vec<u64>,
     total: u64,
+    most: u64,
 }
 
 impl Histogram {
@@ -20,6 +21,7 @@ impl Histogram {
             *count += 1;
         }
         self.total += 1;
+        self.most = self.most.max(value);
     }
 
     /// The value below or at which a share of all values lies; `None` if there are none.
@@ -30,7 +32,7 @@ impl Histogram {
             below += count;
             below >= rank
         });
-        found.map(value)
+        found.map(|index| value(index).min(self.most))
     }
 
     pub(in crate::simulate) fn merge(&mut self, other: &Self) {
@@ -39,6 +41,7 @@ impl Histogram {
             *count += more;
         }
         self.total += other.total;
+        self.most = self.most.max(other.most);
     }
 }
 

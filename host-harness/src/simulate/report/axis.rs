@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The width of every chart, and of what stands left and right of the curves, in units of the drawing.
 pub(super) const WIDTH: f64 = 1_160.0;
-pub(super) const LEFT: f64 = 76.0;
+pub(super) const LEFT: f64 = 92.0;
 pub(super) const RIGHT: f64 = 104.0;
 
 /// How many times of day are written below a chart, at most.
@@ -39,6 +39,11 @@ impl TimeAxis {
         let times = (first..).map(|number| Duration::from_secs(number * step));
         let times = times.take_while(|time| *time <= self.start + self.duration);
         times.map(|time| (self.x(time - self.start), time_of_day(time, step < 60))).collect()
+    }
+
+    /// The time of day of the start.
+    pub(super) fn begins(&self) -> String {
+        time_of_day(self.start, !self.start.as_secs().is_multiple_of(60))
     }
 
     /// The time of day of a moment, to the second.
@@ -100,10 +105,10 @@ impl Scale {
     }
 }
 
-/// The step of 1, 2 or 5 times a power of ten that is next to a number.
+/// The step of 1, 2, 2.5 or 5 times a power of ten that is next to a number.
 fn step(number: f64) -> f64 {
     let power = 10_f64.powf(number.max(1e-9).log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * power);
     steps.into_iter().find(|step| *step >= number * 0.999_999).unwrap_or(power * 10.0)
 }
 

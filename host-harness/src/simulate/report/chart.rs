@@ -90,6 +90,10 @@ impl Chart {
             Kind::Stack => self.stack(&mut svg, story, &y),
             Kind::Lines | Kind::LogLines => self.lines(&mut svg, story, &y),
         }
+        for event in &story.events {
+            let x = story.axis.x(event.at());
+            let _ = write!(svg, r#"<line class="moved" x1="{x:.1}" x2="{x:.1}" y1="{TOP}" y2="{floor:.1}"/>"#);
+        }
         let _ = write!(svg, r#"<line class="cursor" y1="{TOP}" y2="{floor:.1}"/>"#);
         format!(
             "<figure><figcaption><h2>{}</h2><span>{}</span>{}</figcaption>\n\

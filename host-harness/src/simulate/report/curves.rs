@@ -84,7 +84,7 @@ fn outcomes(story: &Story<'_>) -> Option<Chart> {
     });
     Some(Chart {
         title: "Outcomes as the filter sees them",
-        note: format!("sends to recipients per second, from pointsman_node_messages_total{}", width(story)),
+        note: format!("sends to recipients per second{}", width(story)),
         kind: Kind::Stack,
         height: 230.0,
         unit: Unit::PerSecond,
@@ -97,7 +97,9 @@ fn outcome_class(outcome: &str, place: usize) -> String {
         "ok" => "good".to_owned(),
         "vendor_unavailable" => "lost".to_owned(),
         "timeout" => "late".to_owned(),
-        "invalid_token" | "inactive_device" | "user_blocked" => "dull".to_owned(),
+        "invalid_token" => "dull".to_owned(),
+        "user_blocked" => "c6".to_owned(),
+        "inactive_device" => "c7".to_owned(),
         "quota_app" | "quota_target" => "c4".to_owned(),
         "rate_limited" => "c2".to_owned(),
         "unknown" => "c8".to_owned(),

@@ -24,13 +24,8 @@ pub(super) fn headline(story: &Story<'_>) -> String {
     let first = match troubles.as_slice() {
         [] => "No vendor was in trouble".to_owned(),
         [one] => one.sentence(),
-        [worst, others @ ..] => {
-            let more = match others {
-                [_] => "1 more vendor was in trouble".to_owned(),
-                _ => format!("{} more vendors were in trouble", others.len()),
-            };
-            format!("{}; {more}", worst.sentence())
-        }
+        [worst, _] => format!("{}; 1 more vendor was in trouble", worst.sentence()),
+        many => together(many, story.world.scenario.channels.len()),
     };
     format!("{first}. {}.", consequence(story))
 }
@@ -58,6 +53,18 @@ fn troubles<'a>(story: &'a Story<'_>) -> Vec<Trouble<'a>> {
         })
     });
     found.collect()
+}
+
+/// Of many troubles only the sum is worth a sentence.
+fn together(troubles: &[Trouble<'_>], vendors: usize) -> String {
+    let failed = thousands(troubles.iter().map(|trouble| trouble.failed).sum());
+    let asked = thousands(troubles.iter().map(|trouble| trouble.asked).sum());
+    let who = if troubles.len() == vendors {
+        format!("All {vendors} vendors were in trouble and")
+    } else {
+        format!("{} of {vendors} vendors were in trouble and", troubles.len())
+    };
+    format!("{who} failed <b>{failed}</b> of {asked} sends meanwhile")
 }
 
 impl Trouble<'_> {

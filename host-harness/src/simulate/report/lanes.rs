@@ -1,12 +1,11 @@
 //! What was wrong at which vendor, what the filter made of it, and when it acted: a lane for each channel.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::Story;
 use super::axis::{LEFT, WIDTH};
 use super::chart::escape;
-use crate::simulate::filter_view::{StateChange, Switch};
+use crate::simulate::filter_view::StateChange;
 use crate::simulate::moment::Moment;
 use crate::simulate::scenario::{Channel, Trouble};
 use crate::simulate::summary::thousands;
@@ -14,9 +13,6 @@ use crate::simulate::summary::thousands;
 const HEIGHT: f64 = 26.0;
 const TOP: f64 = 4.0;
 const BOTTOM: f64 = 24.0;
-
-/// Switches from one channel to another that are no further apart are one event.
-const ONE_EVENT: Duration = Duration::from_secs(10);
 
 /// How wide a letter of a phase's name is, about.
 const LETTER: f64 = 6.6;
@@ -26,19 +22,19 @@ pub(super) fn render(story: &Story<'_>) -> String {
     let mut lanes = Vec::new();
     for (place, channel) in story.world.scenario.channels.iter().enumerate() {
         if !channel.phases.is_empty() {
-            lanes.push((format!("{} vendor", channel.name), phases(story, place, channel)));
+            lanes.push((escape(&channel.name), phases(story, place, channel)));
         }
         let view = story.world.view.channels.get(place);
         let states = view.map(|view| view.states.as_slice()).unwrap_or_default();
         for sidecar in 0..story.world.view.sidecars() {
             let changes: Vec<&StateChange> = states.iter().filter(|change| change.sidecar == sidecar).collect();
             if changes.iter().any(|change| change.state != crate::simulate::filter_view::HEALTHY) {
-                lanes.push((format!("{} sidecar {}", channel.name, sidecar + 1), bands(story, &changes)));
+                lanes.push((format!("sidecar {}", sidecar + 1), bands(story, &changes)));
             }
         }
         let switches = switches(story, channel);
         if !switches.is_empty() {
-            lanes.push((format!("{} switched", channel.name), switches));
+            lanes.push(("switched".to_owned(), switches));
         }
     }
     if lanes.is_empty() { String::new() } else { draw(story, &lanes) }
@@ -60,7 +56,7 @@ fn draw(story: &Story<'_>, lanes: &[(String, String)]) -> String {
             svg,
             r#"<g transform="translate(0 {y:.1})"><text class="tick" x="{:.1}" y="17" text-anchor="end">{}</text>{content}</g>"#,
             LEFT - 8.0,
-            escape(name.split(' ').next().unwrap_or_default()),
+            name,
         );
     }
     let title = "Trouble at the vendors";
@@ -140,24 +136,14 @@ fn state_class(state: &str) -> &'static str {
 /// A mark where messages of a channel begin to go to another.
 fn switches(story: &Story<'_>, channel: &Channel) -> String {
     let mut lane = String::new();
-    let mut open: Vec<(&Switch, Moment, u64)> = Vec::new();
-    for switch in story.world.view.switches.iter().filter(|switch| switch.from == channel.name) {
-        match open.iter_mut().rfind(|(first, ..)| first.to == switch.to) {
-            Some((_, last, count)) if switch.at <= last.after(ONE_EVENT) => {
-                (*last, *count) = (switch.at, *count + switch.count);
-            }
-            _ => open.push((switch, switch.at, switch.count)),
-        }
-    }
-    for (first, _, count) in open {
-        let x = story.axis.x(first.at.since(Moment::default()));
-        let (to, reason) = (escape(&first.to), escape(&first.reason));
+    for event in story.events.iter().filter(|event| event.first.from == channel.name) {
+        let x = story.axis.x(event.at());
+        let (to, reason) = (escape(&event.first.to), escape(&event.first.reason));
+        let count = thousands(event.count);
         let _ = write!(
             lane,
-            r#"<path class="event" d="M{x:.1} 4l7 9l-7 9l-7 -9z"><title>{} to {to}: {reason}</title></path><text class="phase outside" x="{:.1}" y="17">to {to} ({})</text>"#,
-            thousands(count),
+            r#"<path class="event" d="M{x:.1} 4l7 9l-7 9l-7 -9z"><title>{count} to {to}: {reason}</title></path><text class="phase outside" x="{:.1}" y="17">to {to} ({count})</text>"#,
             x + 11.0,
-            thousands(count)
         );
     }
     lane

@@ -9,8 +9,11 @@ use super::headline::headline;
 use super::lanes;
 use crate::simulate::summary::{Figure, Figures, percent, thousands, time_text};
 
-/// The columns of the table: title, figure, and whether it is shown as a share of its whole too.
-const COLUMNS: [(&str, &str, bool); 13] = [
+/// A column of the table: title, figure, and whether it is shown as a share of its whole too.
+type Column = (&'static str, &'static str, bool);
+
+/// Those that there are.
+const COLUMNS: [Column; 13] = [
     ("messages", "messages", false),
     ("sent", "sent", true),
     ("lost", "lost", true),
@@ -69,7 +72,7 @@ fn setting(story: &Story<'_>) -> String {
     format!(
         "{} from {}, {} with {} each, seed {}",
         time_text(scenario.duration),
-        story.axis.time_of_day(std::time::Duration::ZERO),
+        story.axis.begins(),
         plural(scenario.sidecars, "sidecar"),
         plural(scenario.workers, "worker"),
         scenario.seed
@@ -91,14 +94,14 @@ fn tiles(story: &Story<'_>) -> String {
         Some(Figure::Count { count: 0, .. }) => "",
         _ => "bad",
     };
-    tile("Messages", text("messages"), format!("{} calls, {} of them retries", text("calls"), text("retries")), "");
+    tile("Messages", text("messages"), format!("{} calls, {} retries", text("calls"), text("retries")), "");
     tile("Sent", share("sent"), text("sent"), "");
     tile("Lost", share("lost"), text("lost"), bad("lost"));
     tile("Late", share("late"), text("late"), bad("late"));
     tile("Sent twice", share("duplicated"), text("duplicated"), bad("duplicated"));
     tile("Switched", share("switched"), text("switched"), "");
     let measured = |name: &str, what: &str| match total.get(name) {
-        Some(Figure::None) | None => "the filter has no rule".to_owned(),
+        Some(Figure::None) | None => "not measured".to_owned(),
         _ => what.to_owned(),
     };
     tile("Time to detect", text("time_to_detect"), measured("time_to_detect", "slowest sidecar"), "");
@@ -108,15 +111,16 @@ fn tiles(story: &Story<'_>) -> String {
 }
 
 fn table(story: &Story<'_>) -> String {
+    let columns = columns(story);
     let mut rows = String::new();
     for (place, channel) in story.world.scenario.channels.iter().enumerate() {
         if let Some(found) = story.summary.channels.get(&channel.name) {
             let name = format!("<i class=\"{}\"></i>{}", class(place), escape(&channel.name));
-            rows += &row(&name, &found.figures, &refusals(&found.refusals));
+            rows += &row(&columns, &name, &found.figures, &refusals(&found.refusals));
         }
     }
-    rows += &row("all", &story.summary.total, "");
-    let titles: String = COLUMNS.iter().map(|(title, ..)| format!("<th>{title}</th>")).collect();
+    rows += &row(&columns, "all", &story.summary.total, "");
+    let titles: String = columns.iter().map(|(title, ..)| format!("<th>{title}</th>")).collect();
     let footnote = "Messages are counted per recipient. Lost: no vendor ever accepted it. Late: accepted, but not within the \
                     objective. Twice: accepted more than once for one recipient. Undeliverable: refused for the recipient's \
                     own sake.";
@@ -126,8 +130,15 @@ fn table(story: &Story<'_>) -> String {
     )
 }
 
-fn row(name: &str, figures: &Figures, last: &str) -> String {
-    let cells = COLUMNS.iter().map(|(_, figure, with_share)| {
+/// The columns in which anything was measured.
+fn columns(story: &Story<'_>) -> Vec<Column> {
+    let channels = || story.summary.channels.values().map(|channel| &channel.figures).chain([&story.summary.total]);
+    let measured = |name: &str| channels().any(|figures| !matches!(figures.get(name), Some(Figure::None) | None));
+    COLUMNS.into_iter().filter(|(_, name, _)| measured(name)).collect()
+}
+
+fn row(columns: &[Column], name: &str, figures: &Figures, last: &str) -> String {
+    let cells = columns.iter().map(|(_, figure, with_share)| {
         let figure = figures.get(figure).copied().unwrap_or(Figure::None);
         let share = figure.share().filter(|share| *with_share && *share > 0.0);
         let share = share.map_or_else(String::new, |share| format!("<small>{}</small>", percent(share)));

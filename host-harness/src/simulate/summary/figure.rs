@@ -95,7 +95,7 @@ pub(crate) fn time_text(time: Duration) -> String {
     match time.as_secs() {
         _ if ms < 9.95 => format!("{ms:.1} ms"),
         _ if ms < 999.5 => format!("{ms:.0} ms"),
-        0..60 => format!("{:.2} s", ms / 1e3),
+        0..60 => format!("{} s", format!("{:.2}", ms / 1e3).trim_end_matches('0').trim_end_matches('.')),
         seconds if seconds < 3_600 && seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         seconds if seconds < 3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         seconds => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
@@ -105,7 +105,7 @@ pub(crate) fn time_text(time: Duration) -> String {
 /// A share in percent, such as `3.1 %`; what is not nothing is never shown as nothing, nor all but all as all.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    let decimals = if percent > 99.0 || percent < 1.0 { 2 } else { 1 };
+    let decimals = if (1.0..=99.0).contains(&percent) { 1 } else { 2 };
     match format!("{percent:.decimals$}").as_str() {
         _ if percent <= 0.0 => "0 %".to_owned(),
         _ if percent >= 100.0 => "100 %".to_owned(),

@@ -7,6 +7,9 @@ use crate::simulate::scenario::{Channel, Trouble};
 use crate::simulate::vendor::Spans;
 use crate::simulate::world::World;
 
+/// What a limit refuses for a shorter time, because a second had more messages than others, is no trouble.
+const NOTICEABLE: Duration = Duration::from_secs(5);
+
 /// The longest that each took, over all incidents and sidecars; `None` if it never happened in one of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Times {
@@ -53,7 +56,9 @@ fn spans(world: &World, place: usize, channel: &Channel) -> Spans {
     let mut spans = Spans::new();
     for (index, phase) in channel.phases.iter().enumerate() {
         match (&phase.trouble, world.vendor(place)) {
-            (Trouble::Quota { .. } | Trouble::RateLimit { .. }, Some(vendor)) => spans.extend(vendor.hits(index)),
+            (Trouble::Quota { .. } | Trouble::RateLimit { .. }, Some(vendor)) => {
+                spans.extend(vendor.hits(index).iter().filter(|(from, to)| to.saturating_sub(*from) >= NOTICEABLE));
+            }
             _ => spans.push(phase.span(world.scenario.duration)),
         }
     }

@@ -49,6 +49,9 @@ pub(super) fn render(summary: &Summary) -> String {
     }
     out.push('\n');
     out += &words(&summary.total);
+    if summary.traps > 0 {
+        let _ = writeln!(out, "the filter FAILED {} times", thousands(summary.traps));
+    }
     out
 }
 

@@ -23,7 +23,7 @@ const OTHERS_TAKE: Duration = Duration::from_millis(2);
 impl World {
     /// A request has passed the filter: the vendor that it is for decides on it.
     pub(super) fn forwarded(&mut self, worker: usize, stream: StreamId) -> Result<(), CallsError> {
-        let Some(mut exchange) = self.drivers.get_mut(worker).and_then(|driver| driver.exchange(stream)) else {
+        let Some(exchange) = self.drivers.get_mut(worker).and_then(|driver| driver.exchange(stream)) else {
             return Ok(());
         };
         let (channel, to, message) = (exchange.channel, exchange.to, exchange.message);

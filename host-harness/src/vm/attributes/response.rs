@@ -10,9 +10,7 @@ pub(super) fn get<'a>(stream: &'a StreamContext, name: &[u8]) -> Option<Value<'a
     let trailers = stream.response.trailers.get();
     match name {
         b"code" => info.response_code.map(|code| Value::Signed(code.into())),
-        b"code_details" => {
-            Some(&info.response_code_details).filter(|details| !details.is_empty()).map(|d| Value::text(d))
-        }
+        b"code_details" => info.response_code.map(|_| Value::text(&info.response_code_details)),
         b"flags" => Some(Value::count(info.response_flags)),
         b"grpc_status" => grpc_status(headers, trailers, info.response_code).map(Value::Signed),
         b"size" => Some(Value::count(info.response_size)),

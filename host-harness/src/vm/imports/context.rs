@@ -25,7 +25,10 @@ pub(super) fn set_effective(caller: &mut Caller<'_, VmState>, id: u32) -> Outcom
 pub(super) fn done(caller: &mut Caller<'_, VmState>) -> Outcome {
     let state = caller.data_mut();
     let id = state.context_id();
-    let Some(Context::Root(_)) = state.context() else { return Err(Status::NotFound.into()) };
+    let ending = matches!(state.context(), Some(Context::Root(root)) if root.ending);
+    if !ending {
+        return Err(Status::NotFound.into());
+    }
     state.deferred.push(Deferred::Done(id));
     Ok(())
 }

@@ -69,8 +69,8 @@ fn uncompress(bytes: &[u8], limit_bytes: usize) -> Result<Vec<u8>, Status> {
 fn declare_property(state: &mut VmState, arguments: &[u8]) -> Result<Vec<u8>, Status> {
     let fields = protobuf::fields(arguments).ok_or(Status::BadArgument)?;
     let name = protobuf::bytes(&fields, 1).unwrap_or_default();
-    let (_, root) = state.root().ok_or(Status::BadArgument)?;
-    if root.declared.insert(name.to_vec()) { Ok(Vec::new()) } else { Err(Status::BadArgument) }
+    let (root, _) = state.root().ok_or(Status::BadArgument)?;
+    if state.declared.insert((root, name.to_vec())) { Ok(Vec::new()) } else { Err(Status::BadArgument) }
 }
 
 /// Nothing here reads Envoy's filter state, so no key of it is known.

@@ -141,8 +141,10 @@ pub(super) fn close(caller: &mut Caller<'_, VmState>, token: u32) -> Outcome {
     let call = pending(state, token)?;
     if kind == CallKind::Grpc {
         state.pending_calls.remove(&call);
+        state.deferred.push(Deferred::Cancel(call));
+    } else {
+        state.deferred.push(Deferred::GrpcClose(call));
     }
-    state.deferred.push(Deferred::Cancel(call));
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 //! The cases on the host alone: a worker, and a world of virtual time around it. It has no sockets, so it says nothing of
 //! framing; it says at once whether streams pass the filter as they do in Envoy.
 
-use crate::case::{Case, Policy, text};
-use crate::client::{WATCH, script};
-use crate::observe::{Message, Observation};
-use crate::settings::{Setting, guest};
-use crate::world::{Event, World};
+use super::case::{Case, Policy, text};
+use super::client::{WATCH, script};
+use super::observe::{Message, Observation};
+use super::settings::{Setting, guest};
+use super::world::{Event, World};
 use bytes::Bytes;
 use pointsman_host::abi::{Headers, LogLevel};
 use pointsman_host::filter::{Effect, FailurePolicy, Half, Plugin, StreamEffect, StreamId, StreamInfo, Worker};
@@ -18,13 +18,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Between two pieces of a body.
-pub(crate) const GAP: Duration = Duration::from_millis(25);
+pub const GAP: Duration = Duration::from_millis(25);
 
 /// Envoy's default of `per_connection_buffer_limit_bytes`.
 const LIMIT_BYTES: usize = 1 << 20;
 
 /// What is seen of every case, by its name.
-pub(crate) fn run(cases: &[Case], settings: &[Setting]) -> BTreeMap<String, Observation> {
+pub fn run(cases: &[Case], settings: &[Setting]) -> BTreeMap<String, Observation> {
     let engine = Engine::new(EngineOptions::default()).expect("an engine");
     let wasm = std::fs::read(guest()).expect("scripts/build-filter --all makes the guest");
     let module = Module::new(&engine, &wasm).expect("a module");
@@ -48,10 +48,11 @@ impl LogSink for Lines {
 
 /// Time that goes from event to event.
 #[derive(Default)]
-pub(crate) struct VirtualClock(Mutex<Duration>);
+pub struct VirtualClock(Mutex<Duration>);
 
 impl VirtualClock {
-    pub(crate) fn set(&self, now: Duration) {
+    /// Puts the clock forward.
+    pub fn set(&self, now: Duration) {
         *self.0.lock().expect("one thread") = now;
     }
 }
@@ -250,7 +251,8 @@ impl<'a> Bed<'a> {
     fn execute(&mut self, effect: Effect) {
         match effect {
             Effect::Stream(id, effect) if self.stream == Some(id) => self.on_stream(id, effect),
-            Effect::Stream(..) => {}
+            // The server answers without being told that nothing more comes.
+            Effect::Stream(..) | Effect::GrpcClose(_) => {}
             Effect::HttpCall(id, call) => self.world.http_call(id, &call),
             Effect::GrpcCall(id, call) => self.world.grpc_call(id, &call),
             Effect::GrpcSend { message, .. } => self.world.grpc_send(&message),
@@ -301,7 +303,7 @@ impl<'a> Bed<'a> {
 }
 
 /// `name: value`, sorted, without what carries the script.
-pub(crate) fn lines(headers: &Headers) -> Vec<String> {
+pub fn lines(headers: &Headers) -> Vec<String> {
     let ours = ["x-tag", "x-script", "x-forwarded-proto"];
     let shown = headers.iter().filter_map(|(name, value)| {
         let name = String::from_utf8_lossy(name).into_owned();

@@ -1,6 +1,6 @@
 //! Scripted exchanges as data: `tests/cases/differential/*.toml`.
 
-use pointsman_tests::repository;
+use crate::repository;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -14,39 +14,41 @@ struct File {
 /// One exchange, and what may come after it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Case {
+pub struct Case {
     /// Unique among all files; tags the log lines.
-    pub(crate) name: String,
+    pub name: String,
     /// What it shows.
-    pub(crate) says: String,
+    pub says: String,
     /// What the guest does, an entry a line.
     #[serde(default)]
-    pub(crate) script: String,
+    pub script: String,
+    /// How the filter is set up for it.
     #[serde(default)]
-    pub(crate) plugin: PluginSpec,
+    pub plugin: PluginSpec,
+    /// What the client sends.
     #[serde(default)]
-    pub(crate) request: RequestSpec,
+    pub request: RequestSpec,
     /// What the upstream answers.
     #[serde(default)]
-    pub(crate) upstream: AnswerSpec,
+    pub upstream: AnswerSpec,
     /// What the server of the guest's calls answers.
     #[serde(default)]
-    pub(crate) call: AnswerSpec,
+    pub call: AnswerSpec,
     /// Whether one more exchange follows, with a script that only watches: what a later stream gets.
     #[serde(default)]
-    pub(crate) then: bool,
+    pub then: bool,
     /// Whether Envoy dies of it: it has an Envoy of its own then, and only its death is checked.
     #[serde(default)]
-    pub(crate) crashes_envoy: bool,
+    pub crashes_envoy: bool,
     /// Whether the sizes of body pieces depend on how sockets are read: then body callbacks are left out of the log.
     #[serde(default)]
-    pub(crate) pieces_vary: bool,
+    pub pieces_vary: bool,
     /// How long the client waits for the whole answer; exchanges that hang have a short one.
     #[serde(default = "patience_ms")]
-    pub(crate) patience_ms: u64,
+    pub patience_ms: u64,
     /// What must stand in the log for the exchange to be over; without it, that its context is deleted.
     #[serde(default)]
-    pub(crate) until: Option<String>,
+    pub until: Option<String>,
 }
 
 fn patience_ms() -> u64 {
@@ -56,33 +58,37 @@ fn patience_ms() -> u64 {
 /// How the filter is set up.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct PluginSpec {
+pub struct PluginSpec {
     /// `allow_on_headers_stop_iteration`.
-    pub(crate) stop: bool,
-    pub(crate) policy: Policy,
+    pub stop: bool,
+    /// What becomes of streams when the VM fails.
+    pub policy: Policy,
     /// `per_connection_buffer_limit_bytes`.
-    pub(crate) limit_bytes: Option<u32>,
+    pub limit_bytes: Option<u32>,
     /// Script of `on_vm_start`.
-    pub(crate) vm: String,
+    pub vm: String,
     /// Script of the root context.
-    pub(crate) config: String,
+    pub config: String,
     /// A VM that no other case has.
-    pub(crate) own: bool,
+    pub own: bool,
 }
 
 /// What becomes of streams when the VM fails.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Policy {
+pub enum Policy {
+    /// They get 503, and so do later ones.
     #[default]
     Closed,
+    /// Later ones pass unfiltered.
     Open,
+    /// The next one makes the VM anew.
     Reload,
 }
 
 impl PluginSpec {
     /// Whether a case with this needs a VM for itself.
-    pub(crate) fn is_own(&self) -> bool {
+    pub fn is_own(&self) -> bool {
         self.own || !self.vm.is_empty() || !self.config.is_empty()
     }
 }
@@ -90,17 +96,22 @@ impl PluginSpec {
 /// What the client sends.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct RequestSpec {
-    pub(crate) method: String,
-    pub(crate) path: String,
+pub struct RequestSpec {
+    /// The method.
+    pub method: String,
+    /// The path, with its query.
+    pub path: String,
     /// Chooses the route: `up.test`, `up2.test` (HTTP/2), `short.test` (a timeout of 300 ms), `refused.test`, `no-cluster.test`,
     /// anything else (no route).
-    pub(crate) authority: String,
+    pub authority: String,
     /// 1 or 2.
-    pub(crate) version: u8,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<String>,
-    pub(crate) trailers: BTreeMap<String, String>,
+    pub version: u8,
+    /// Name and value; a name may stand twice.
+    pub headers: Vec<(String, String)>,
+    /// The pieces of the body; `*300*a` is 300 times `a`.
+    pub body: Vec<String>,
+    /// Trailers; none are sent if it is empty.
+    pub trailers: BTreeMap<String, String>,
 }
 
 impl Default for RequestSpec {
@@ -120,13 +131,19 @@ impl Default for RequestSpec {
 /// What a server answers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct AnswerSpec {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<String>,
-    pub(crate) trailers: BTreeMap<String, String>,
-    pub(crate) delay_ms: u64,
-    pub(crate) fail: Fail,
+pub struct AnswerSpec {
+    /// The status.
+    pub status: u16,
+    /// Name and value; a name may stand twice.
+    pub headers: Vec<(String, String)>,
+    /// The pieces of the body; `*300*a` is 300 times `a`.
+    pub body: Vec<String>,
+    /// Trailers; none are sent if it is empty.
+    pub trailers: BTreeMap<String, String>,
+    /// How long it takes before it answers.
+    pub delay_ms: u64,
+    /// How it fails, if it does.
+    pub fail: Fail,
 }
 
 impl Default for AnswerSpec {
@@ -145,7 +162,8 @@ impl Default for AnswerSpec {
 /// How a server fails to answer.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Fail {
+pub enum Fail {
+    /// It does not.
     #[default]
     No,
     /// Closes before it answers.
@@ -161,7 +179,7 @@ pub(crate) enum Fail {
 }
 
 /// All cases, by file and by their order in it.
-pub(crate) fn all() -> Vec<Case> {
+pub fn all() -> Vec<Case> {
     let folder = repository("tests/cases/differential");
     let entries = std::fs::read_dir(folder).expect("the folder of cases");
     let mut files: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
@@ -175,7 +193,7 @@ pub(crate) fn all() -> Vec<Case> {
 }
 
 /// A word of a case as bytes: `*300*a` is 300 times `a`.
-pub(crate) fn text(word: &str) -> Vec<u8> {
+pub fn text(word: &str) -> Vec<u8> {
     match word.strip_prefix('*').and_then(|rest| rest.split_once('*')) {
         Some((count, of)) => of.repeat(count.parse().expect("a number of times")).into_bytes(),
         None => word.as_bytes().to_vec(),

@@ -11,15 +11,17 @@ const LONG: usize = 200;
 
 /// A request or a response, as a peer of the proxy sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Message {
+pub struct Message {
     /// Method, path and version, or the status.
-    pub(crate) first: String,
+    pub first: String,
     /// `name: value`, sorted.
-    pub(crate) headers: Vec<String>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) trailers: Vec<String>,
+    pub headers: Vec<String>,
+    /// All of the body, as far as it came.
+    pub body: Vec<u8>,
+    /// `name: value`, sorted; empty if there were none.
+    pub trailers: Vec<String>,
     /// How it ended, if it did not end whole.
-    pub(crate) end: &'static str,
+    pub end: &'static str,
 }
 
 impl fmt::Display for Message {
@@ -42,7 +44,7 @@ impl fmt::Display for Message {
 }
 
 /// Headers as sorted lines, without noise and without `further` names.
-pub(crate) fn header_lines(headers: &HeaderMap, further: &[&str]) -> Vec<String> {
+pub fn header_lines(headers: &HeaderMap, further: &[&str]) -> Vec<String> {
     let kept = headers.iter().filter(|(name, _)| {
         let name = name.as_str();
         !NOISE.contains(&name) && !further.contains(&name) && !name.starts_with("x-envoy-")
@@ -55,15 +57,22 @@ pub(crate) fn header_lines(headers: &HeaderMap, further: &[&str]) -> Vec<String>
 
 /// All that is seen of one exchange.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Observation {
+pub struct Observation {
     /// What the client was answered, for each of the case's exchanges.
-    pub(crate) client: Vec<Message>,
+    pub client: Vec<Message>,
     /// What the upstream received.
-    pub(crate) upstream: Vec<Message>,
+    pub upstream: Vec<Message>,
     /// What the server of the guest's calls received.
-    pub(crate) calls: Vec<Message>,
+    pub calls: Vec<Message>,
     /// What the guest logged.
-    pub(crate) log: Vec<String>,
+    pub log: Vec<String>,
+}
+
+impl Observation {
+    /// Whether nothing at all was seen: neither by a peer nor by the guest.
+    pub fn is_empty(&self) -> bool {
+        self.log.is_empty() && self.upstream.is_empty() && self.client.iter().all(|answer| answer.first.is_empty())
+    }
 }
 
 impl fmt::Display for Observation {

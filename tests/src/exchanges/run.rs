@@ -1,10 +1,10 @@
 //! Runs all cases through one proxy and gathers what is seen.
 
-use crate::case::{AnswerSpec, Case};
-use crate::client;
-use crate::observe::{Message, Observation};
-use crate::settings::Setting;
-use crate::upstream::Upstream;
+use super::case::{AnswerSpec, Case};
+use super::client;
+use super::observe::{Message, Observation};
+use super::settings::Setting;
+use super::upstream::Upstream;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,33 +17,39 @@ const AT_ONCE: usize = 6;
 const LOG_PATIENCE: Duration = Duration::from_millis(300);
 
 /// A proxy with the filter in all its settings.
-pub(crate) trait Proxy: Sync {
+pub trait Proxy: Sync {
     /// Where the listener of a setting is.
     fn addr(&self, setting: usize) -> SocketAddr;
     /// What guests have logged, in order.
     fn log(&self) -> Vec<String>;
     /// What is exported now, in Prometheus's text format.
     fn metrics(&self) -> impl Future<Output = String> + Send;
-    /// All that there is to read, for a person.
-    fn whole_log(&self) -> String;
 }
 
 /// The server behind the routes and the one behind the guest's calls.
-pub(crate) async fn upstreams(cases: &[Case]) -> (Upstream, Upstream) {
+pub async fn upstreams(cases: &[Case]) -> (Upstream, Upstream) {
     let answers = |of: fn(&Case) -> &AnswerSpec| -> HashMap<String, AnswerSpec> {
         cases.iter().map(|case| (case.name.clone(), of(case).clone())).collect()
     };
     (Upstream::start(answers(|case| &case.upstream)).await, Upstream::start(answers(|case| &case.call)).await)
 }
 
-/// What is seen of every case, by its name.
-pub(crate) async fn run(
+/// What is seen of all cases.
+pub struct Seen {
+    /// By the name of the case.
+    pub exchanges: BTreeMap<String, Observation>,
+    /// Samples of metrics that cases define.
+    pub metrics: Vec<String>,
+}
+
+/// Runs all cases.
+pub async fn run(
     cases: &[Case],
     settings: &[Setting],
     proxy: &impl Proxy,
     upstream: &Upstream,
     calls: &Upstream,
-) -> BTreeMap<String, Observation> {
+) -> Seen {
     let jobs: Vec<(SocketAddr, &Case)> = settings
         .iter()
         .enumerate()
@@ -73,7 +79,7 @@ pub(crate) async fn run(
         };
         (case.name.clone(), observation)
     });
-    seen.collect()
+    Seen { exchanges: seen.collect(), metrics: metric_lines(&proxy.metrics().await) }
 }
 
 /// Calls of root contexts are made by the main thread's VM too, where a proxy has one.
@@ -120,14 +126,10 @@ fn by_tag(log: &[String]) -> HashMap<&str, Vec<String>> {
     lines
 }
 
-/// Metrics that cases define, as lines. Their names start with `diff_`.
-pub(crate) fn metric_lines(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = text.lines().filter(|line| line.starts_with("diff_")).map(str::to_owned).collect();
+/// Metrics that cases define, as lines. Their names start with `diff_`. A histogram's sum is left out: Envoy's is a guess.
+fn metric_lines(text: &str) -> Vec<String> {
+    let own = |line: &&str| line.starts_with("diff_") && !line.contains("_sum");
+    let mut lines: Vec<String> = text.lines().filter(own).map(|line| line.replace("{}", "")).collect();
     lines.sort();
     lines
-}
-
-/// Whether nothing at all was seen.
-pub(crate) fn is_empty(message: &[Message]) -> bool {
-    message.iter().all(|message| message.first.is_empty())
 }

@@ -1,8 +1,8 @@
 //! What is around a worker in virtual time: the client's pieces, the upstream, the server of calls, timers.
 
-use crate::case::{AnswerSpec, Case, Fail, text};
-use crate::direct::{GAP, lines};
-use crate::observe::Message;
+use super::case::{AnswerSpec, Case, Fail, text};
+use super::direct::{GAP, lines};
+use super::observe::Message;
 use bytes::Bytes;
 use pointsman_host::abi::Headers;
 use pointsman_host::filter::{CallId, CallResult, GrpcCall, GrpcEvent, HttpCall, LocalReply};

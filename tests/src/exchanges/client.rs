@@ -1,8 +1,8 @@
 //! The client in front of the proxies.
 
-use crate::case::{Case, text};
-use crate::observe::{Message, header_lines};
-use crate::paced::{End, Paced, trailers};
+use super::case::{Case, text};
+use super::observe::{Message, header_lines};
+use super::paced::{End, Paced, trailers};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What later streams of a case with `then` do.
-pub(crate) const WATCH: &str = "request_headers: get request :path | response_headers: get response :status";
+pub const WATCH: &str = "request_headers: get request :path | response_headers: get response :status";
 
 /// Sends the exchanges of a case, one after another.
-pub(crate) async fn run(addr: SocketAddr, case: &Case) -> Vec<Message> {
+pub async fn run(addr: SocketAddr, case: &Case) -> Vec<Message> {
     let mut answers = vec![send(addr, case, &script(case)).await];
     if case.then {
         answers.push(send(addr, case, WATCH).await);
@@ -24,7 +24,7 @@ pub(crate) async fn run(addr: SocketAddr, case: &Case) -> Vec<Message> {
 }
 
 /// The script of a case on one line.
-pub(crate) fn script(case: &Case) -> String {
+pub fn script(case: &Case) -> String {
     let lines: Vec<&str> = case.script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines.join("|")
 }

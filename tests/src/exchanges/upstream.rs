@@ -1,8 +1,8 @@
 //! The server behind the proxies: answers each exchange as its case says, and keeps what it was sent.
 
-use crate::case::{AnswerSpec, Fail, text};
-use crate::observe::{Message, header_lines};
-use crate::paced::{End, Paced, trailers};
+use super::case::{AnswerSpec, Fail, text};
+use super::observe::{Message, header_lines};
+use super::paced::{End, Paced, trailers};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -20,15 +20,16 @@ use tokio::task::JoinHandle;
 const OURS: [&str; 2] = ["x-tag", "x-script"];
 
 /// The server, for HTTP/1.1 and HTTP/2 alike. Dropping it closes its listener.
-pub(crate) struct Upstream {
-    pub(crate) addr: SocketAddr,
+pub struct Upstream {
+    /// Where it listens.
+    pub addr: SocketAddr,
     received: Arc<Mutex<BTreeMap<String, Vec<Message>>>>,
     task: JoinHandle<()>,
 }
 
 impl Upstream {
     /// Answers by the tag of the request.
-    pub(crate) async fn start(answers: HashMap<String, AnswerSpec>) -> Self {
+    pub async fn start(answers: HashMap<String, AnswerSpec>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("a bound address");
         let received: Arc<Mutex<BTreeMap<String, Vec<Message>>>> = Arc::default();
@@ -39,7 +40,7 @@ impl Upstream {
     }
 
     /// What the exchange of this tag has sent.
-    pub(crate) fn received(&self, tag: &str) -> Vec<Message> {
+    pub fn received(&self, tag: &str) -> Vec<Message> {
         self.received.lock().expect("no thread panics with the lock").get(tag).cloned().unwrap_or_default()
     }
 }

@@ -1,27 +1,29 @@
 //! The settings of the filter that cases need: one listener each, in every proxy.
 
-use crate::case::{Case, PluginSpec};
-use pointsman_tests::repository;
+use super::case::{Case, PluginSpec};
+use crate::repository;
 use std::path::PathBuf;
 
 /// One setting, and the cases that share it.
-pub(crate) struct Setting {
-    pub(crate) plugin: PluginSpec,
+pub struct Setting {
+    /// The setting.
+    pub plugin: PluginSpec,
     /// Plugin name, VM id and listener are called after it.
-    pub(crate) name: String,
+    pub name: String,
     /// First words of the configurations: the tag of what root contexts log.
-    pub(crate) tag: String,
-    pub(crate) cases: Vec<usize>,
+    pub tag: String,
+    /// The numbers of the cases, in order.
+    pub cases: Vec<usize>,
 }
 
 impl Setting {
     /// What `proxy_on_vm_start` reads.
-    pub(crate) fn vm_configuration(&self) -> String {
+    pub fn vm_configuration(&self) -> String {
         self.tagged(&self.plugin.vm)
     }
 
     /// What `proxy_on_configure` reads.
-    pub(crate) fn configuration(&self) -> String {
+    pub fn configuration(&self) -> String {
         self.tagged(&self.plugin.config)
     }
 
@@ -35,7 +37,7 @@ impl Setting {
 }
 
 /// The settings of all cases, those first that many share.
-pub(crate) fn of(cases: &[Case]) -> Vec<Setting> {
+pub fn of(cases: &[Case]) -> Vec<Setting> {
     let mut settings: Vec<Setting> = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         let shared = settings.iter_mut().find(|setting| !case.plugin.is_own() && setting.plugin == case.plugin);
@@ -54,6 +56,6 @@ pub(crate) fn of(cases: &[Case]) -> Vec<Setting> {
 }
 
 /// The guest of all settings; `scripts/build-filter --all` makes it.
-pub(crate) fn guest() -> PathBuf {
+pub fn guest() -> PathBuf {
     repository("target/script.wasm")
 }
