@@ -2,7 +2,7 @@
 
 use super::guest::filter;
 use super::{proxy, words};
-use pointsman_host::testing::{FailurePolicy, Filter, LogLevel, Proxy, Request, Stub, TestError, WorkerStats};
+use pointsman_host::testing::{Engine, EngineOptions, FailurePolicy, Filter, LogLevel, Proxy, Request, Stub, TestError, WorkerStats};
 use std::time::Duration;
 
 type Result = std::result::Result<(), TestError>;
@@ -67,7 +67,7 @@ async fn two_workers_share_data() -> Result {
 
 #[tokio::test]
 async fn two_proxies_know_nothing_of_each_other() -> Result {
-    let engine = pointsman_host::testing::Engine::new(Default::default()).unwrap();
+    let engine = Engine::new(EngineOptions::default()).unwrap();
     let proxies = [1, 2].map(|_| proxy(filter()).engine(&engine).upstream("service", Stub::answering(200, "")));
     for proxy in &proxies {
         assert_eq!(proxy.send(with("x-meet")).await?.status, 201);
