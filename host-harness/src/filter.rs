@@ -3,6 +3,7 @@
 
 mod answers;
 mod call;
+mod callbacks;
 mod direction;
 mod effect;
 mod info;

@@ -1,4 +1,5 @@
 //! Rehearsals as a user sees them: the real filter, shipped scenarios, files and exit codes.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails has failed its test")]
 
 use pointsman_host::simulate::{Figure, Figures, Filter, Rehearsal, SHIPPED, Scenario, Summary, rehearse, shipped};
 use pointsman_host::vm::{Engine, EngineOptions, Module};

@@ -8,9 +8,12 @@ use pointsman_tests::exchanges::case::Policy;
 use pointsman_tests::exchanges::run::Proxy;
 use pointsman_tests::exchanges::settings::{Setting, guest};
 use pointsman_tests::exchanges::upstream::Upstream;
-use pointsman_tests::repository;
+use pointsman_tests::{PATIENCE, repository};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// Envoy with all settings.
 pub(crate) struct EnvoyProxy {
@@ -53,6 +56,20 @@ impl EnvoyProxy {
             options = options.upstream(cluster, Target { addr: server.addr, protocol });
         }
         Self { envoy: Envoy::start(options).await.expect("Envoy starts") }
+    }
+}
+
+impl EnvoyProxy {
+    /// Whether Envoy ends by itself, within the time that a predicate may take to hold.
+    pub(crate) async fn dies(&self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(self.envoy.admin()).await.is_ok() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        true
     }
 }
 

@@ -8,7 +8,9 @@ mod harness;
 use envoy::EnvoyProxy;
 use harness::HarnessProxies;
 use pointsman_tests::exchanges::case::{self, Case};
-use pointsman_tests::exchanges::{run, settings};
+use pointsman_tests::exchanges::run::Proxy;
+use pointsman_tests::exchanges::{client, run, settings};
+use pointsman_tests::repository;
 use std::collections::BTreeSet;
 
 #[test]
@@ -38,6 +40,8 @@ async fn envoy_and_the_harness_show_the_same() {
         let proxies = HarnessProxies::start(&settings, &upstream, &calls).await;
         run::run(&cases, &settings, &proxies, &upstream, &calls).await
     };
+    keep("envoy", &cases, &envoy);
+    keep("harness", &cases, &harness);
     let allowed = allowed::list();
     let mut faults = Vec::new();
     for case in &cases {
@@ -54,10 +58,40 @@ async fn envoy_and_the_harness_show_the_same() {
     for name in allowed.keys().filter(|name| !cases.iter().any(|case| case.name == **name)) {
         faults.push(format!("{name}: docs/abi.md lists a case that is none"));
     }
-    if envoy.metrics != harness.metrics {
-        faults.push(format!("metrics: {}", lines_that_differ(&envoy.metrics.join("\n"), &harness.metrics.join("\n"))));
+    let differ = lines_that_differ(&envoy.metrics.join("\n"), &harness.metrics.join("\n"));
+    if !differ.is_empty() {
+        faults.push(format!("metrics:{differ}"));
     }
     assert!(faults.is_empty(), "{} of {} cases:\n{}", faults.len(), cases.len(), faults.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_kills_envoy_does_not_kill_the_harness() {
+    for case in case::all().into_iter().filter(|case| case.crashes_envoy) {
+        let cases = [case];
+        let settings = settings::of(&cases);
+        let (upstream, calls) = run::upstreams(&cases).await;
+        let envoy = EnvoyProxy::start(&settings, &upstream, &calls).await;
+        client::run(envoy.addr(0), &cases[0]).await;
+        assert!(envoy.dies().await, "{} does not kill Envoy any more", cases[0].name);
+        let harness = HarnessProxies::start(&settings, &upstream, &calls).await;
+        for _ in 0..2 {
+            let answers = client::run(harness.addr(0), &cases[0]).await;
+            assert_eq!(answers[0].first, "200", "{}: {}", cases[0].name, answers[0]);
+        }
+    }
+}
+
+/// Leaves what was seen in `target/differential`, to read and to compare.
+fn keep(name: &str, cases: &[Case], seen: &run::Seen) {
+    let folder = repository("target/differential");
+    let mut text = String::new();
+    for case in cases {
+        text.push_str(&format!("{} ({})\n{}\n", case.name, case.says, seen.exchanges[&case.name]));
+    }
+    text.push_str(&seen.metrics.join("\n"));
+    std::fs::create_dir_all(&folder).expect("a folder for what was seen");
+    std::fs::write(folder.join(name).with_extension("txt"), text).expect("a file for what was seen");
 }
 
 fn different(case: &Case, envoy: &str, harness: &str) -> String {

@@ -5,6 +5,9 @@ use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use pointsman_core::config;
+use pointsman_core::plan::Plan;
+use pointsman_host::abi::LogLevel;
+use pointsman_host::process::{LogLine, LogSink};
 use pointsman_host::simulate::{
     Assertion, Filter, Rehearsal, SHIPPED, Scenario, ScenarioFaults, Summary, rehearse, shipped,
 };
@@ -12,9 +15,14 @@ use pointsman_host::vm::{Engine, EngineOptions, Module};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `EX_USAGE` of sysexits: the input is at fault, not the program.
 const FAULTY: u8 = 64;
+
+/// How many log lines of guests are shown.
+const MAX_LOG_LINES: usize = 20;
 
 /// Any secret will do: nothing leaves the rehearsal.
 const SECRET: &str = "a-rehearsal-needs-no-secret";
@@ -60,8 +68,9 @@ pub(crate) fn run(arguments: &Simulate) -> anyhow::Result<ExitCode> {
         }
     };
     let configuration = read(&arguments.config)?;
-    if let Err(faults) = config::load(&configuration) {
-        return Ok(super::check::refuse(&arguments.config, &faults, ""));
+    match config::load(&configuration) {
+        Ok(plan) => note_unwatched(&scenario, &plan),
+        Err(faults) => return Ok(super::check::refuse(&arguments.config, &faults, "")),
     }
     let assertions = match assertions(arguments, &scenario) {
         Ok(assertions) => assertions,
@@ -74,7 +83,7 @@ pub(crate) fn run(arguments: &Simulate) -> anyhow::Result<ExitCode> {
         module: module(&arguments.wasm)?,
         configuration: configuration.into(),
         secret: SECRET.to_owned(),
-        log: None,
+        log: Some(Arc::new(Stderr::default())),
     };
     let progress = progress(&scenario)?;
     let rehearsal = rehearse(&scenario, Some(&filter), |time| progress.set_position(time.as_secs()))?;
@@ -83,6 +92,15 @@ pub(crate) fn run(arguments: &Simulate) -> anyhow::Result<ExitCode> {
     let summary = rehearsal.summary();
     print(&summary.to_table())?;
     Ok(check(&assertions, &summary))
+}
+
+/// A rehearsal without the filter's eyes is a mistake more often than not.
+fn note_unwatched(scenario: &Scenario, plan: &Plan) {
+    for channel in scenario.channel_names() {
+        if !plan.nodes().any(|(_, node)| node.is_channel() && *node.channel == *channel) {
+            eprintln!("note: the config has no channel {channel}: the filter will not see its messages");
+        }
+    }
 }
 
 fn scenario(arguments: &Simulate) -> anyhow::Result<Result<Scenario, ScenarioFaults>> {
@@ -138,6 +156,26 @@ fn write(arguments: &Simulate, rehearsal: &Rehearsal) -> anyhow::Result<()> {
         std::fs::write(file, rehearsal.report()).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
+}
+
+/// What guests warn of, up to some lines: one fault can be told a thousand times.
+#[derive(Default)]
+struct Stderr {
+    lines: AtomicUsize,
+}
+
+impl LogSink for Stderr {
+    fn level(&self) -> LogLevel {
+        LogLevel::Warn
+    }
+
+    fn log(&self, line: LogLine) {
+        match self.lines.fetch_add(1, Ordering::Relaxed) {
+            0..MAX_LOG_LINES => eprintln!("{}: {}", line.plugin, line.message),
+            MAX_LOG_LINES => eprintln!("{}: further lines are left out", line.plugin),
+            _ => {}
+        }
+    }
 }
 
 fn check(assertions: &[Assertion], summary: &Summary) -> ExitCode {

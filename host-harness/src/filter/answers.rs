@@ -27,6 +27,8 @@ impl Worker {
         self.tell(|vm| vm.call(root, |exports| exports.on_http_call_response.as_ref(), arguments));
         if let Some(context) = self.root_context(root) {
             context.http_call = None;
+            // The code stays to be read, the message does not.
+            context.status.1.clear();
         }
     }
 
@@ -66,6 +68,7 @@ impl Worker {
         }
         if let Some(context) = self.root_context(root) {
             context.grpc = Default::default();
+            context.status.1.clear();
         }
     }
 

@@ -4,8 +4,9 @@
 //! Source: Envoy, source/common/http/filter_manager.cc (`commonHandleAfter...Callback`, `commonContinue`) and
 //! source/extensions/common/wasm/context.cc (`decodeHeaders`, `decodeData`, `decodeTrailers` and their encoding twins).
 
+use super::callbacks::Answer;
 use super::stream::Iteration;
-use super::worker::{Answer, Worker};
+use super::worker::Worker;
 use super::{Effect, Half, StreamEffect, StreamId};
 use crate::abi::Headers;
 use crate::vm::MapView;

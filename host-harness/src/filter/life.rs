@@ -68,7 +68,7 @@ impl Worker {
         let (vm_size, size) = (length(plugin.vm_configuration.len()), length(plugin.configuration.len()));
         self.roots.insert(root, RootUse::default());
         if let Some(state) = self.vm_state() {
-            state.contexts.insert(root, Context::Root(RootContext::new(plugin)));
+            state.contexts.insert(root, Context::Root(Box::new(RootContext::new(plugin))));
         }
         let taken = self.configure(root, vm_size, size);
         if taken.is_err() {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// The most lines that wait for the disk.
@@ -98,13 +98,8 @@ fn write_all(file: File, lines: &Receiver<String>) {
     while let Ok(line) = lines.recv() {
         // A full disk must not stop the proxy; the next line is tried again.
         let _ = file.write_all(line.as_bytes());
-        loop {
-            match lines.try_recv() {
-                Ok(line) => {
-                    let _ = file.write_all(line.as_bytes());
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(line) = lines.try_recv() {
+            let _ = file.write_all(line.as_bytes());
         }
         let _ = file.flush();
     }

@@ -131,9 +131,10 @@ impl Guest {
                 let pools = Rc::clone(&self.pools);
                 let (request, messages) = grpc::request(call);
                 self.begin(id, messages, async move |guest: &dyn Fn() -> Option<Rc<Self>>| {
-                    let tell = |event| match guest() {
-                        Some(guest) => guest.grpc_event(id, event),
-                        None => {}
+                    let tell = |event| {
+                        if let Some(guest) = guest() {
+                            guest.grpc_event(id, event);
+                        }
                     };
                     grpc::exchange(&pools, request, &tell).await;
                 });

@@ -149,7 +149,7 @@ fn read(fields: &mut Fields<'_>) -> Option<Scenario> {
     let proxy = fields.within("proxy", |fields| Proxy {
         timeout: fields.take("timeout", some_duration).unwrap_or(Duration::from_secs(30)),
     });
-    let channels = fields.named("channels", |name, fields| channel::read(name, fields));
+    let channels = fields.named("channels", channel::read);
     if channels.is_empty() {
         fields.fault("channels", "must name at least one channel");
     }

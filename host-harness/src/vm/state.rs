@@ -119,8 +119,8 @@ impl VmState {
 /// A context of the guest.
 pub(crate) enum Context {
     /// One plugin configuration.
-    Root(RootContext),
-    /// One HTTP stream. Boxed, since it is large and the map moves its values.
+    Root(Box<RootContext>),
+    /// One HTTP stream.
     Stream(Box<StreamContext>),
 }
 

@@ -27,37 +27,60 @@ fn the_shipped_config_has_no_fault() -> Result<()> {
 fn every_fault_is_told_with_its_place() {
     let text = "
 plugin: { wasm: a.wasm, reload_backoff: soon, failure_policy: fail_open }
-workers: 0
 listeners:
 - { name: a, address: nowhere }
 - { name: b, address: '127.0.0.1:0', stream_idle_timeout: 5, routes: [] }
-- { name: c, address: '127.0.0.1:0', routes: [{ cluster: x, path_prefix: y, timeout: off }, { authority: a }] }
-- { name: c, address: '127.0.0.1:0' }
+- { name: c, address: '127.0.0.1:0', routes: [{ cluster: x, timeout: off }, { authority: a }] }
 clusters:
-- { name: d, endpoints: [no-port, 'host:http'], protocol: auto }
+- { name: d, endpoints: [no-port, 'host:http'] }
 - { name: e, endpoints: [], colour: red }
 ";
+    let places = [
+        "$.plugin.reload_backoff",
+        "$.plugin.reload_backoff",
+        "$.listeners[0].address",
+        "$.listeners[1].stream_idle_timeout",
+        "$.listeners[2].routes[1]",
+        "$.clusters[0].endpoints[0]",
+        "$.clusters[0].endpoints[1]",
+        "$.clusters[1].colour",
+    ];
+    assert_eq!(faults(text), places);
+}
+
+#[test]
+fn so_are_faults_between_the_parts() {
+    let text = "
+plugin: { wasm: a.wasm }
+workers: 0
+listeners:
+- { name: a, address: '127.0.0.1:0', routes: [{ cluster: x, path_prefix: y }, { authority: 'a/b', cluster: d }] }
+- { name: a, address: '127.0.0.1:0' }
+clusters:
+- { name: d, endpoints: [], protocol: auto }
+- { name: d, endpoints: ['a:1'], max_requests: 0, tls: { sni: 'no name' } }
+tracing: { endpoint: nowhere, sampling: 2 }
+";
+    let places = [
+        "$.workers",
+        "$.listeners[0].routes[0].path_prefix",
+        "$.listeners[0].routes[0].cluster",
+        "$.listeners[0].routes[1].authority",
+        "$.listeners[1].name",
+        "$.clusters[0].protocol",
+        "$.clusters[1].name",
+        "$.clusters[1].max_requests",
+        "$.clusters[1].tls.sni",
+        "$.tracing.sampling",
+        "$.tracing.endpoint",
+    ];
+    assert_eq!(faults(text), places);
+}
+
+/// The places of the faults of a config.
+fn faults(text: &str) -> Vec<String> {
     let faults = load(text, Path::new(""), |_| None).map(|_| ()).unwrap_err();
-    let places: Vec<&str> = faults.iter().map(|fault| &fault.path[..]).collect();
-    assert_eq!(
-        places,
-        [
-            "$.plugin.reload_backoff",
-            "$.plugin.reload_backoff",
-            "$.listeners[0].address",
-            "$.listeners[1].stream_idle_timeout",
-            "$.listeners[2].routes[1]",
-            "$.clusters[0].endpoints[0]",
-            "$.clusters[0].endpoints[1]",
-            "$.clusters[1].colour",
-            "$.workers",
-            "$.listeners[1].name",
-            "$.listeners[0].routes[0].path_prefix",
-            "$.listeners[0].routes[0].cluster",
-            "$.clusters[0].protocol",
-        ],
-        "{faults}"
-    );
+    faults.iter().map(|fault| fault.path.clone()).collect()
 }
 
 #[test]

@@ -251,7 +251,8 @@ impl<'a> Bed<'a> {
     fn execute(&mut self, effect: Effect) {
         match effect {
             Effect::Stream(id, effect) if self.stream == Some(id) => self.on_stream(id, effect),
-            Effect::Stream(..) => {}
+            // The server answers without being told that nothing more comes.
+            Effect::Stream(..) | Effect::GrpcClose(_) => {}
             Effect::HttpCall(id, call) => self.world.http_call(id, &call),
             Effect::GrpcCall(id, call) => self.world.grpc_call(id, &call),
             Effect::GrpcSend { message, .. } => self.world.grpc_send(&message),

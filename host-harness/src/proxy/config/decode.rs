@@ -27,14 +27,23 @@ const RELOAD_BACKOFF: Duration = Duration::from_secs(1);
 /// Every fault, each with its place.
 pub fn load(text: &str, directory: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<ProxyConfig, Faults> {
     let mut faults = Faults::default();
-    let config = match serde_saphyr::from_str::<Value>(text) {
-        Ok(document) => Reader { directory, environment: &environment, faults: &mut faults }.proxy(document),
+    // `off` is a word here, as in YAML 1.2.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let mut is_whole = true;
+    let config = match serde_saphyr::from_str_with_options::<Value>(text, options) {
+        Ok(document) => {
+            let mut reader = Reader { directory, environment: &environment, faults: &mut faults, is_whole: true };
+            let config = reader.proxy(document);
+            is_whole = reader.is_whole;
+            config
+        }
         Err(error) => {
             faults.add("$", format!("is not YAML: {error}"));
             None
         }
     };
-    if let Some(config) = &config {
+    // With an element missing, places would be wrong and names seem unknown.
+    if let Some(config) = config.as_ref().filter(|_| is_whole) {
         config.check_into(&mut faults);
     }
     match config {
@@ -47,6 +56,8 @@ struct Reader<'a> {
     directory: &'a Path,
     environment: &'a dyn Fn(&str) -> Option<String>,
     faults: &'a mut Faults,
+    /// Whether nothing had to be left out.
+    is_whole: bool,
 }
 
 impl Reader<'_> {
@@ -105,17 +116,20 @@ impl Reader<'_> {
         values: Vec<Value>,
         read: impl Fn(&mut Self, &str, W) -> Option<T>,
     ) -> Vec<T> {
+        let count = values.len();
         let element = |(index, value)| {
             let place = format!("{place}[{index}]");
             let wire = self.section(&place, value)?;
             read(self, &place, wire)
         };
-        values.into_iter().enumerate().filter_map(element).collect()
+        let elements: Vec<T> = values.into_iter().enumerate().filter_map(element).collect();
+        self.is_whole &= elements.len() == count;
+        elements
     }
 
     fn plugin(&mut self, wire: PluginWire) -> PluginConfig {
         let backoff = self.duration("$.plugin.reload_backoff", wire.reload_backoff.clone(), RELOAD_BACKOFF);
-        if wire.reload_backoff.is_some() && wire.failure_policy != FailurePolicyWire::FailReload {
+        if wire.reload_backoff.is_some() && wire.failure_policy != FailurePolicyWire::Reload {
             self.faults.add("$.plugin.reload_backoff", "has no effect without failure_policy: fail_reload");
         }
         let limits = Limits::default();
@@ -137,16 +151,15 @@ impl Reader<'_> {
             vm_configuration: wire.vm_configuration.map(|path| self.file(path)).unwrap_or_default(),
             environment_variables,
             failure_policy: match wire.failure_policy {
-                FailurePolicyWire::FailClosed => FailurePolicy::Closed,
-                FailurePolicyWire::FailOpen => FailurePolicy::Open,
-                FailurePolicyWire::FailReload => FailurePolicy::Reload { backoff },
+                FailurePolicyWire::Closed => FailurePolicy::Closed,
+                FailurePolicyWire::Open => FailurePolicy::Open,
+                FailurePolicyWire::Reload => FailurePolicy::Reload { backoff },
             },
             allow_on_headers_stop_iteration: wire.allow_on_headers_stop_iteration,
             limits: Limits {
                 memory_bytes: wire.limits.memory_bytes.unwrap_or(limits.memory_bytes),
                 call_time: self.duration("$.plugin.limits.call_time", wire.limits.call_time, limits.call_time),
                 pending_calls: wire.limits.pending_calls.unwrap_or(limits.pending_calls),
-                ..limits
             },
         }
     }

@@ -52,12 +52,14 @@ pub(super) struct EnvironmentWire {
 }
 
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
 pub(super) enum FailurePolicyWire {
     #[default]
-    FailClosed,
-    FailOpen,
-    FailReload,
+    #[serde(rename = "fail_closed")]
+    Closed,
+    #[serde(rename = "fail_open")]
+    Open,
+    #[serde(rename = "fail_reload")]
+    Reload,
 }
 
 #[derive(Default, Deserialize)]

@@ -17,7 +17,7 @@ pub(super) enum Event {
     Effect(StreamEffect),
     ClientLeft,
     Request(NextFrame),
-    Replied(Result<Reply, Failure>),
+    Replied(Result<Box<Reply>, Failure>),
     Response(NextFrame),
     Due(Due),
 }
@@ -34,7 +34,7 @@ impl Exchange {
         match &mut self.upstream.stage {
             Stage::Waiting(reply) => {
                 if let Poll::Ready(result) = reply.as_mut().poll(cx) {
-                    return Poll::Ready(Event::Replied(result));
+                    return Poll::Ready(Event::Replied(result.map(Box::new)));
                 }
             }
             Stage::Streaming { body, .. } if self.upstream.reading && has_room => {

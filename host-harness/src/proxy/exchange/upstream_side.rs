@@ -157,9 +157,9 @@ impl Exchange {
     }
 
     /// The headers of a response, or why there are none.
-    pub(super) fn replied(&mut self, result: Result<Reply, Failure>) {
+    pub(super) fn replied(&mut self, result: Result<Box<Reply>, Failure>) {
         self.deadline.touch();
-        let Reply { response, address, local, lease } = match result {
+        let Reply { response, address, local, lease } = *match result {
             // No upgrade was asked for.
             Ok(reply) if reply.response.status() == http::StatusCode::SWITCHING_PROTOCOLS => {
                 return self.upstream_failed(&Failure::Protocol);

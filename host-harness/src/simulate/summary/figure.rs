@@ -105,7 +105,7 @@ pub(crate) fn time_text(time: Duration) -> String {
 /// A share in percent, such as `3.1 %`; what is not nothing is never shown as nothing, nor all but all as all.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    let decimals = if percent > 99.0 || percent < 1.0 { 2 } else { 1 };
+    let decimals = if (1.0..=99.0).contains(&percent) { 1 } else { 2 };
     match format!("{percent:.decimals$}").as_str() {
         _ if percent <= 0.0 => "0 %".to_owned(),
         _ if percent >= 100.0 => "100 %".to_owned(),

@@ -190,7 +190,7 @@ fn state(world: &Arc<World>) -> VmState {
         wake: Arc::new(|_, _| {}),
     };
     let mut state = VmState::new(setup);
-    state.contexts.insert(ROOT, Context::Root(RootContext::new(plugin)));
+    state.contexts.insert(ROOT, Context::Root(Box::new(RootContext::new(plugin))));
     state.contexts.insert(STREAM, Context::Stream(Box::new(StreamContext::new(ROOT, StreamInfo::default()))));
     state.current = STREAM;
     state

@@ -98,7 +98,7 @@ fn a_grpc_stream_sends_closes_and_is_cancelled() {
     ] {
         assert_eq!(bed.call(name, arguments), expected, "{name} {arguments:?}");
     }
-    assert_eq!(bed.deferred(), "grpc(6,ready,None) send(6,2,true) cancel(6) cancel(6) cancel(6)");
+    assert_eq!(bed.deferred(), "grpc(6,ready,None) send(6,2,true) half-close(6) half-close(6) cancel(6)");
 }
 
 #[test]

@@ -32,13 +32,16 @@ fn statuses(bed: &mut Bed, map: u64) -> [u32; 6] {
     ]
 }
 
+/// What is so, how it is made so, the map that is asked for, and what the six functions answer.
+type Case = (&'static str, fn(&mut Bed, Headers), u64, [u32; 6]);
+
 #[test]
 fn a_map_answers_as_its_phase_allows() {
     let absent = [OK, BAD_ARGUMENT, BAD_ARGUMENT, BAD_ARGUMENT, BAD_ARGUMENT, BAD_ARGUMENT];
     let logged = [OK, OK, BAD_ARGUMENT, BAD_ARGUMENT, BAD_ARGUMENT, BAD_ARGUMENT];
     let absent_in_log = [OK, NOT_FOUND, BAD_ARGUMENT, BAD_ARGUMENT, BAD_ARGUMENT, BAD_ARGUMENT];
     let map = || headers(&[("x-a", "1")]);
-    let cases: [(&str, fn(&mut Bed, Headers), u64, [u32; 6]); 8] = [
+    let cases: [Case; 8] = [
         ("no request headers", |_, _| {}, 0, absent),
         ("live", |bed, map| bed.stream().request.headers = MapView::Live(map), 0, [OK; 6]),
         ("logged", |bed, map| bed.stream().request.headers = MapView::Logged(map), 0, logged),

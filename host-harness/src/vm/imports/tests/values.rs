@@ -164,7 +164,7 @@ fn output_is_logged_without_its_last_line_break() {
 #[test]
 fn wasi_answers_as_in_envoy() {
     let mut bed = Bed::new();
-    let (place, bad) = (u64::from(bed.put([0; 64])[0]), u64::from(OUTSIDE));
+    let (place, bad) = (bed.put([0; 64])[0], u64::from(OUTSIDE));
     for (name, arguments, expected) in [
         ("args_get", &[bad, bad][..], 0),
         ("args_sizes_get", &[place, place + 4], 0),
@@ -204,8 +204,8 @@ fn wasi_answers_as_in_envoy() {
 #[test]
 fn the_environment_is_listed_and_a_clock_never_waits() {
     let mut bed = Bed::new();
-    let (place, list) = (bed.place(), u64::from(bed.put([0; 8])[0]));
-    let text = u64::from(bed.put([0; 16])[0]);
+    let (place, list) = (bed.place(), bed.put([0; 8])[0]);
+    let text = bed.put([0; 16])[0];
     assert_eq!(bed.call("environ_sizes_get", &[place.into(), u64::from(place) + 4]), 0);
     assert_eq!((bed.number(place), bed.number(place + 4)), (2, 10));
     assert_eq!(bed.call("environ_get", &[list, text]), 0);
@@ -214,7 +214,7 @@ fn the_environment_is_listed_and_a_clock_never_waits() {
 
     let mut subscription = [0; 48];
     subscription[0] = 9;
-    let ([asked, _], events) = (bed.put(subscription), u64::from(bed.put([0xee; 32])[0]));
+    let ([asked, _], events) = (bed.put(subscription), bed.put([0xee; 32])[0]);
     assert_eq!(bed.call("poll_oneoff", &[asked, events, 1, place.into()]), 0);
     assert_eq!((bed.number(place), bed.number(events as u32), bed.number(events as u32 + 8)), (1, 9, 0));
 }
