@@ -4,6 +4,7 @@ use super::check::FAULTY;
 use anyhow::Context as _;
 use clap::Args;
 use pointsman_host::filter::TrafficDirection;
+use pointsman_host::process::{Metrics, Process};
 use pointsman_host::proxy::config::{
     ClusterChoice, ClusterConfig, Endpoint, ListenerConfig, PluginConfig, RouteConfig, Source,
 };
@@ -13,6 +14,7 @@ use std::error::Error as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serve a filter natively, without Envoy: by a config file, or by the flags alone.
@@ -128,7 +130,12 @@ fn clusters(upstreams: &[(String, Endpoint)]) -> Vec<ClusterConfig> {
 async fn serve(run: &Run, config: ProxyConfig) -> anyhow::Result<ExitCode> {
     let cache_directory = run.module_cache.as_ref().map(std::path::absolute).transpose()?;
     let options = EngineOptions { cache_directory, ..EngineOptions::default() };
-    let surroundings = Surroundings { engine: Some(Engine::new(options)?), ..Surroundings::default() };
+    let metrics = Metrics::with_buckets(config.histogram_buckets.clone());
+    let surroundings = Surroundings {
+        engine: Some(Engine::new(options)?),
+        process: Arc::new(Process::new(metrics)),
+        ..Surroundings::default()
+    };
     // Before the proxy starts: a signal during the start must not be lost.
     let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let handle = match proxy::start(config.clone(), surroundings).await {

@@ -10,6 +10,7 @@ pub use decode::load;
 pub use pointsman_core::config::{Fault, Faults};
 
 use crate::filter::{FailurePolicy, Limits, TrafficDirection};
+use crate::process::BucketSetting;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,6 +42,9 @@ pub struct ProxyConfig {
     pub access_log: Option<AccessLogConfig>,
     /// Where the proxy's own spans go.
     pub tracing: Option<TracingConfig>,
+    /// The buckets of the filter's histograms, in the order of preference. They are part of the
+    /// [`Process`](crate::process::Process), which whoever starts the proxy makes.
+    pub histogram_buckets: Vec<BucketSetting>,
 }
 
 /// A filter and its settings, in the terms of Envoy's `PluginConfig` and `VmConfig`.
@@ -218,6 +222,7 @@ impl Default for ProxyConfig {
             admin: None,
             access_log: None,
             tracing: None,
+            histogram_buckets: Vec::new(),
         }
     }
 }

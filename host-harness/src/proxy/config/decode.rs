@@ -1,14 +1,15 @@
 //! A file to a [`ProxyConfig`], reporting every fault and not only the first: each element of a list is read on its own.
 
 use super::wire::{
-    AccessLogWire, AdminWire, ClusterWire, DirectionWire, FailurePolicyWire, ListenerWire, PluginWire, ProtocolWire,
-    ProxyWire, RouteWire, TlsWire, TracingWire,
+    AccessLogWire, AdminWire, BucketsWire, ClusterWire, DirectionWire, FailurePolicyWire, ListenerWire, PluginWire,
+    ProtocolWire, ProxyWire, RouteWire, TlsWire, TracingWire,
 };
 use super::{
     AccessLogConfig, ClusterChoice, ClusterConfig, Faults, ListenerConfig, PluginConfig, Protocol, ProxyConfig,
     RouteConfig, Source, TlsConfig, TracingConfig,
 };
 use crate::filter::{FailurePolicy, Limits, TrafficDirection};
+use crate::process::BucketSetting;
 use pointsman_core::time::parse_duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -105,6 +106,7 @@ impl Reader<'_> {
                 service_name: wire.service_name.unwrap_or_else(|| String::from("pointsman")),
                 sampling: wire.sampling.unwrap_or(1.0),
             }),
+            histogram_buckets: self.elements("$.histogram_buckets", wire.histogram_buckets, Self::buckets),
         })
     }
 
@@ -234,6 +236,13 @@ impl Reader<'_> {
             max_pending: wire.max_pending.unwrap_or(default.max_pending),
             max_requests: wire.max_requests.unwrap_or(default.max_requests),
         })
+    }
+
+    fn buckets(&mut self, place: &str, wire: BucketsWire) -> Option<BucketSetting> {
+        if wire.bounds.is_empty() {
+            self.faults.add(format!("{place}.bounds"), "is empty: name at least one upper bound");
+        }
+        Some(BucketSetting { prefix: wire.prefix, bounds: wire.bounds })
     }
 
     fn file(&self, path: PathBuf) -> Source {

@@ -26,6 +26,9 @@ impl ProxyConfig {
                 "service_name": tracing.service_name,
                 "sampling": tracing.sampling,
             })),
+            "histogram_buckets": self.histogram_buckets.iter().map(|setting| json!({
+                "prefix": setting.prefix, "bounds": setting.bounds,
+            })).collect::<Vec<_>>(),
         })
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct ProxyWire {
     pub(super) admin: Option<Value>,
     pub(super) access_log: Option<Value>,
     pub(super) tracing: Option<Value>,
+    pub(super) histogram_buckets: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -159,4 +160,12 @@ pub(super) struct TracingWire {
     pub(super) endpoint: String,
     pub(super) service_name: Option<String>,
     pub(super) sampling: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BucketsWire {
+    #[serde(default)]
+    pub(super) prefix: String,
+    pub(super) bounds: Vec<f64>,
 }

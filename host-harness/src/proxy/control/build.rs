@@ -28,6 +28,7 @@ pub(super) fn refuse_fixed(current: &ProxyConfig, new: &ProxyConfig) -> Result<(
         ("admin", current.admin != new.admin),
         ("max_connections", current.max_connections != new.max_connections),
         ("tracing", current.tracing != new.tracing),
+        ("histogram_buckets", current.histogram_buckets != new.histogram_buckets),
     ];
     match fixed.iter().find(|(_, changed)| *changed) {
         Some((name, _)) => Err(ProxyError::NeedsRestart(name)),

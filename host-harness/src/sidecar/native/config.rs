@@ -74,6 +74,8 @@ fn missing(what: &str) -> NativeError {
 mod tests {
     use std::path::{Path, PathBuf};
 
+    use serde_json::Value;
+
     use super::{NativeError, Setup, adapted};
     use crate::envoy::{Protocol, Upstream};
     use crate::proxy::config;
@@ -91,6 +93,45 @@ mod tests {
             workers: 3,
             secret: String::from("x"),
         }
+    }
+
+    fn parsed(yaml: &str) -> Value {
+        serde_saphyr::from_str(yaml).unwrap()
+    }
+
+    fn elements<'a>(value: &'a Value, pointer: &str) -> std::slice::Iter<'a, Value> {
+        value.pointer(pointer).and_then(Value::as_array).unwrap().iter()
+    }
+
+    #[test]
+    fn clusters_limits_routes_and_buckets_are_those_of_the_envoy_that_ships() {
+        let envoy = parsed(include_str!("../../../../envoy/bootstrap.yaml"));
+        let native = parsed(include_str!("../../../pointsman.yaml"));
+
+        let clusters = elements(&envoy, "/static_resources/clusters").filter(|cluster| cluster["name"] != "admin");
+        let expected: Vec<_> = clusters
+            .map(|cluster| (cluster, &cluster["circuit_breakers"]["thresholds"][0]))
+            .map(|(cluster, limits)| (&cluster["name"], &limits["max_pending_requests"], &limits["max_requests"]))
+            .collect();
+        let found: Vec<_> = elements(&native, "/clusters")
+            .map(|cluster| (&cluster["name"], &cluster["max_pending"], &cluster["max_requests"]))
+            .collect();
+        assert_eq!(found, expected);
+
+        let manager = "/static_resources/listeners/1/filter_chains/0/filters/0/typed_config";
+        let hosts = elements(&envoy, &format!("{manager}/route_config/virtual_hosts"));
+        let expected: Vec<_> = hosts
+            .filter(|host| host["domains"][0] != "*")
+            .map(|host| (&host["domains"][0], &host["routes"][0]["route"]))
+            .map(|(authority, route)| (authority, &route["cluster"], &route["timeout"]))
+            .collect();
+        let found: Vec<_> = elements(&native, "/listeners/1/routes")
+            .map(|route| (&route["authority"], &route["cluster"], &route["timeout"]))
+            .collect();
+        assert_eq!(found, expected);
+
+        let expected = envoy.pointer("/stats_config/histogram_bucket_settings/0/buckets");
+        assert_eq!(native.pointer("/histogram_buckets/0/bounds"), expected);
     }
 
     #[test]
