@@ -1,9 +1,11 @@
-//! The variants of the sidecar, each the shipped bootstrap with another filter.
+//! The variants of the sidecar: the shipped bootstrap of Envoy with one filter or another, and the native proxy.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use pointsman_host::envoy::{Envoy, Filter, Options, Rules, binary_from_env};
+use pointsman_host::sidecar::{self, Native, NativeOptions, Setup};
 use serde_json::{Value, json};
 
 use crate::sidecar::Sidecar;
@@ -34,6 +36,8 @@ pub(crate) enum Variant {
     Pointsman,
     /// Another build of Pointsman.
     Other,
+    /// Pointsman in the native proxy.
+    Native,
 }
 
 impl Variant {
@@ -44,11 +48,17 @@ impl Variant {
             Self::Lua => "Lua",
             Self::Pointsman => "Pointsman",
             Self::Other => "Pointsman, other build",
+            Self::Native => "Pointsman in the native proxy",
         }
     }
 
     pub(crate) const fn is_pointsman(self) -> bool {
-        matches!(self, Self::Pointsman | Self::Other)
+        matches!(self, Self::Pointsman | Self::Other | Self::Native)
+    }
+
+    /// Whether what it adds to a bare Envoy means something.
+    pub(crate) const fn adds_to_envoy(self) -> bool {
+        !matches!(self, Self::Bare | Self::Native)
     }
 }
 
@@ -73,13 +83,17 @@ impl Lab {
     pub(crate) fn variants(&self) -> Vec<Variant> {
         let mut variants = vec![Variant::Bare, Variant::Noop, Variant::Lua, Variant::Pointsman];
         variants.extend(self.other.as_ref().map(|_| Variant::Other));
+        variants.push(Variant::Native);
         variants
     }
 
     /// Starts a sidecar.
     pub(crate) async fn start(&self, variant: Variant, log_level: Option<&str>) -> Result<Sidecar> {
+        if variant == Variant::Native {
+            return Ok(Sidecar::new(variant, sidecar::Sidecar::Native(self.native(1).await?)));
+        }
         let filter = match variant {
-            Variant::Bare | Variant::Lua => Filter::None,
+            Variant::Bare | Variant::Lua | Variant::Native => Filter::None,
             Variant::Noop => Filter::Wasm(self.root.join("target/noop.wasm")),
             Variant::Pointsman => Filter::Wasm(self.root.join("target/pointsman.wasm")),
             Variant::Other => Filter::Wasm(self.other.clone().context("there is no other build")?),
@@ -95,7 +109,25 @@ impl Lab {
             options.secret = Some(SECRET.to_owned());
         }
         let envoy = Envoy::start(options).await.with_context(|| format!("{} does not start", variant.name()))?;
-        Ok(Sidecar::new(variant, envoy))
+        Ok(Sidecar::new(variant, sidecar::Sidecar::Envoy(Box::new(envoy))))
+    }
+
+    /// Starts the native proxy in its release build; compiled modules are kept from one start to the next.
+    pub(crate) async fn native(&self, workers: u32) -> Result<Native> {
+        let target = self.root.join("target");
+        let options = NativeOptions {
+            program: target.join("release/pointsman"),
+            config: self.root.join("host-harness/pointsman.yaml"),
+            module_cache: Some(target.join("modules")),
+            setup: Setup {
+                filter_wasm: target.join("pointsman.wasm"),
+                rules: RULES.to_owned(),
+                upstreams: BTreeMap::from([(CLUSTER.to_owned(), self.upstream.outbound().into())]),
+                workers,
+                secret: SECRET.to_owned(),
+            },
+        };
+        Native::start(options).await.context("the native proxy does not start")
     }
 }
 

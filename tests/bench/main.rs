@@ -1,9 +1,11 @@
-//! What Pointsman costs a sidecar, measured beside a bare Envoy, a filter that does nothing, and a Lua filter.
+//! What Pointsman costs a sidecar, measured beside a bare Envoy, a filter that does nothing, and a Lua filter; and what the
+//! native proxy costs beside Envoy with the same filter.
 //!
 //! Single runs of one variant after the other differ by more than what is to be measured. So every round loads all
 //! variants at once on one CPU and compares them with each other; only ratios mean anything from one run to the next.
 
 mod cpu;
+mod idle;
 mod lab;
 mod load;
 mod push;
@@ -22,6 +24,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
+use idle::Idle;
 use lab::{Lab, Variant};
 use report::Report;
 use round::Settings;
@@ -44,7 +47,7 @@ struct Args {
     /// Prints each round.
     #[arg(long)]
     verbose: bool,
-    /// Fails where the targets are missed by more than 15 %.
+    /// Fails where the targets of Envoy are missed by more than 15 %, or those of the native proxy at all.
     #[arg(long)]
     check: bool,
     /// Puts the result into the marked block of this file.
@@ -111,5 +114,6 @@ async fn measure(args: &Args, lab: &Lab, settings: &Settings) -> Result<Report> 
         report.add(round)?;
         order.rotate_left(1);
     }
+    report.idle = Some(Idle::measure(lab).await?);
     Ok(report)
 }

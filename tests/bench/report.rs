@@ -5,12 +5,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::idle::Idle;
 use crate::lab::Variant;
 use crate::round::{Round, Settings};
 use crate::spread::Spread;
 
 /// The targets: what Pointsman may add, as a multiple of what another variant adds.
 const TARGETS: [(Variant, f64); 2] = [(Variant::Noop, 2.5), (Variant::Lua, 1.0)];
+
+/// The least that the native proxy does for Envoy's one request per second and core with the same filter.
+const NATIVE_TARGET: f64 = 0.5;
 
 /// How far a target may be missed before a check fails.
 const TOLERANCE: f64 = 1.15;
@@ -22,11 +26,13 @@ const BLOCK_END: &str = "<!-- end of bench -->";
 pub(crate) struct Report {
     settings: Settings,
     rounds: Vec<Round>,
+    /// What the native proxy needs when there is nothing to do.
+    pub(crate) idle: Option<Idle>,
 }
 
 impl Report {
     pub(crate) const fn new(settings: &Settings) -> Self {
-        Self { settings: *settings, rounds: Vec::new() }
+        Self { settings: *settings, rounds: Vec::new(), idle: None }
     }
 
     /// Adds a round.
@@ -34,7 +40,7 @@ impl Report {
     /// # Errors
     /// If a filter seems to cost nothing, which no ratio can be made of.
     pub(crate) fn add(&mut self, round: Round) -> Result<()> {
-        for variant in round.done.keys().filter(|variant| **variant != Variant::Bare) {
+        for variant in round.done.keys().filter(|variant| variant.adds_to_envoy()) {
             let added = added(&round, *variant).unwrap_or_default();
             ensure!(added > 0.0, "{} adds {added:.2} µs: the measurement was disturbed", variant.name());
         }
@@ -51,6 +57,12 @@ impl Report {
         self.spread(|round| Some(added(round, variant)? / added(round, other)?))
     }
 
+    /// Requests per second and core of the native proxy, as a share of Envoy's with the same filter, round by round.
+    fn native_share(&self) -> Option<Spread> {
+        let cost = |round: &Round, variant| Some(round.done.get(&variant)?.cost_us());
+        self.spread(|round| Some(cost(round, Variant::Pointsman)? / cost(round, Variant::Native)?))
+    }
+
     /// # Errors
     /// If a target is missed by more than the tolerance; names every such target.
     pub(crate) fn check(&self) -> Result<()> {
@@ -63,7 +75,13 @@ impl Report {
             }
         }
         ensure!(missed.is_empty(), "Pointsman adds {}", missed.join(", and "));
-        Ok(())
+        if let Some(Spread { median, .. }) = self.native_share() {
+            ensure!(
+                median >= NATIVE_TARGET,
+                "the native proxy does {median:.2} times what Envoy does (target {NATIVE_TARGET})"
+            );
+        }
+        self.idle.as_ref().map_or(Ok(()), Idle::check)
     }
 
     /// Puts the table into the marked block of a file.
@@ -77,8 +95,8 @@ impl Report {
     fn row(&self, f: &mut fmt::Formatter<'_>, variant: Variant) -> fmt::Result {
         let show = |spread: Option<Spread>| spread.map_or("-".to_owned(), |spread| format!("{spread:.2}"));
         let cost = self.spread(|round| Some(round.done.get(&variant)?.cost_us()));
-        let added = self.spread(|round| added(round, variant)).filter(|_| variant != Variant::Bare);
-        let ratio = |other| self.ratio(variant, other).filter(|_| variant != Variant::Bare && variant != other);
+        let added = self.spread(|round| added(round, variant)).filter(|_| variant.adds_to_envoy());
+        let ratio = |other| self.ratio(variant, other).filter(|_| variant.adds_to_envoy() && variant != other);
         let (noop, lua) = (ratio(Variant::Noop), ratio(Variant::Lua));
         writeln!(f, "| {} | {} | {} | {} | {} |", variant.name(), show(cost), show(added), show(noop), show(lua))
     }
@@ -111,6 +129,15 @@ impl fmt::Display for Report {
         }
         if let Some(ratio) = self.ratio(Variant::Other, Variant::Pointsman) {
             write!(f, " The other build adds {ratio:.3} times what this one adds.")?;
+        }
+        if let Some(share) = self.native_share() {
+            write!(
+                f,
+                "\n\nThe native proxy does {share:.2} times the requests per second and core of Envoy with the same filter."
+            )?;
+        }
+        if let Some(idle) = &self.idle {
+            write!(f, " {idle}")?;
         }
         Ok(())
     }
@@ -156,6 +183,19 @@ mod tests {
         let too_much = report(&[[40, 48, 64, 64]]).check().unwrap_err();
         assert!(too_much.to_string().contains("3.00 times what Wasm that does nothing adds"), "{too_much}");
         assert!(report(&[[40, 50, 51, 54]]).check().is_err());
+    }
+
+    #[test]
+    fn the_native_proxy_is_held_against_all_that_envoy_takes() {
+        let mut report = report(&[[40, 48, 64, 60]]);
+        let round = report.rounds.first_mut().unwrap();
+        round.done.insert(Variant::Native, Done { pushes: 10, cpu: Duration::from_micros(1_200) });
+        assert!(report.check().is_ok());
+        assert!(report.to_string().contains("does 0.50 (0.50..0.50) times the requests"), "{report}");
+        assert!(report.to_string().contains("| Pointsman in the native proxy | 120.00 (120.00..120.00) | - | - | - |"));
+        let round = report.rounds.first_mut().unwrap();
+        round.done.insert(Variant::Native, Done { pushes: 10, cpu: Duration::from_micros(1_210) });
+        assert!(report.check().is_err());
     }
 
     #[test]

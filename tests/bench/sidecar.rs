@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use pointsman_core::trace::{Key, TraceParent};
-use pointsman_host::envoy::Envoy;
 use pointsman_host::scrape::Scrape;
+use pointsman_host::sidecar;
 use tokio::time::{Instant, sleep};
 
 use crate::lab::{SECRET, Variant};
@@ -23,25 +23,25 @@ const POLL: Duration = Duration::from_millis(20);
 /// A running variant.
 pub(crate) struct Sidecar {
     pub(crate) variant: Variant,
-    envoy: Envoy,
+    sidecar: sidecar::Sidecar,
 }
 
 impl Sidecar {
-    pub(crate) const fn new(variant: Variant, envoy: Envoy) -> Self {
-        Self { variant, envoy }
+    pub(crate) const fn new(variant: Variant, sidecar: sidecar::Sidecar) -> Self {
+        Self { variant, sidecar }
     }
 
     /// Where pushes go in.
     pub(crate) fn addr(&self) -> SocketAddr {
-        self.envoy.outbound()
+        self.sidecar.outbound()
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.envoy.pid()
+        self.sidecar.pid()
     }
 
     pub(crate) fn log(&self) -> String {
-        self.envoy.log()
+        self.sidecar.log()
     }
 
     /// Returns once a push comes out at the upstream as this variant must make it: with a trace or without. Rules that
@@ -69,7 +69,7 @@ impl Sidecar {
     /// and with a derived trace; and that no error hides behind the other variants.
     pub(crate) async fn check_counts(&self, pushes: u64) -> Result<()> {
         if self.variant == Variant::Lua {
-            let errors = self.envoy.scrape().await?.sum("envoy_http_lua_errors", &[]);
+            let errors = self.sidecar.scrape().await?.sum("envoy_http_lua_errors", &[]);
             ensure!(errors == 0.0, "the Lua filter has failed {errors} times");
         }
         if !self.variant.is_pointsman() {
@@ -78,7 +78,7 @@ impl Sidecar {
         let expected = Counts::perfect(pushes + 1);
         let deadline = Instant::now() + SETTLE_LIMIT;
         loop {
-            let counted = Counts::read(&self.envoy.scrape().await?);
+            let counted = Counts::read(&self.sidecar.scrape().await?);
             if counted == expected {
                 return Ok(());
             }

@@ -9,6 +9,7 @@ pub mod load;
 pub mod pair;
 pub mod pushes;
 pub mod recorder;
+pub mod usage;
 pub mod wire;
 
 use bytes::Bytes;
