@@ -2,7 +2,9 @@
 
 use super::guest::filter;
 use super::{proxy, words};
-use pointsman_host::testing::{Engine, EngineOptions, FailurePolicy, Filter, LogLevel, Proxy, Request, Stub, TestError, WorkerStats};
+use pointsman_host::testing::{
+    Engine, EngineOptions, FailurePolicy, Filter, LogLevel, Proxy, Request, Stub, TestError, WorkerStats,
+};
 use std::time::Duration;
 
 type Result = std::result::Result<(), TestError>;
@@ -35,6 +37,11 @@ async fn the_operator_sees_metrics_log_and_traps() -> Result {
     let line = proxy.wait_for_log("seen a").await?;
     assert_eq!((line.level, line.message.as_str(), line.plugin.as_str()), (LogLevel::Info, "seen a request", "filter"));
     assert_eq!(proxy.stats().await, [WorkerStats::default()]);
+    assert_eq!(
+        metrics.sum("envoy_cluster_upstream_rq_total", &[("envoy_cluster_name", "service")]),
+        2.0,
+        "{metrics:?}"
+    );
     let stopped = proxy.stop().await?;
     assert_eq!(stopped.log.len(), 2);
     assert_eq!(stopped.metrics.sum("seen_total", &[]), 2.0);
