@@ -40,7 +40,7 @@ pub struct Running {
 pub struct Stopped {
     /// All that the filter has logged.
     pub log: Vec<LogLine>,
-    /// The metrics at the end.
+    /// The metrics as they were when it was told to stop; what must be counted by then is waited for before.
     pub metrics: Scrape,
 }
 
@@ -108,7 +108,7 @@ impl Running {
     pub async fn metrics(&self) -> Result<Scrape, TestError> {
         let address = self.handle.admin().ok_or(TestError::Metrics("the proxy has no admin address".into()))?;
         let request = Request::get("/metrics").body(Full::<Bytes>::default())?;
-        let answer = send_within(address, Version::Http1, request, self.patience).await;
+        let answer = send_within(address, Version::Http1, request, PATIENCE).await;
         let answer = answer.map_err(|error| TestError::Metrics(error.into()))?;
         Scrape::parse(&answer.text()).map_err(|error| TestError::Metrics(error.into()))
     }
