@@ -114,7 +114,8 @@ async fn stopping_waits_for_streams_and_says_so_if_they_do_not_end() -> Result {
     let client = tokio::spawn(pointsman_host::http::send(address, Version::Http1, get("/").map(Into::into)));
     service.wait_for_received(1).await?;
     assert!(matches!(proxy.stop().await, Err(TestError::NotDrained { .. })));
-    assert!(client.await.unwrap().is_err());
+    // Broken off, or told by the proxy that its upstream has gone: the stub goes when the test has let go of everything.
+    assert!(!client.await.unwrap().is_ok_and(|response| response.text() == "never"));
     Ok(())
 }
 
