@@ -19,6 +19,6 @@ mod tests;
 pub use call::{CallId, CallResult, GrpcCall, GrpcEvent, HttpCall};
 pub use effect::{Effect, Half, StreamEffect, StreamId};
 pub use info::{Peer, StreamInfo, TrafficDirection, UpstreamInfo, flags};
-pub use plugin::{FailurePolicy, Limits, Plugin};
+pub use plugin::{FailurePolicy, Limits, Node, Plugin};
 pub use stream::LocalReply;
 pub use worker::{NewEnvironment, Worker, WorkerError, WorkerStats};

@@ -113,7 +113,7 @@ fn config(setting: &Setting, upstream: SocketAddr, calls: SocketAddr, refused: S
     let listener = ListenerConfig { routes, ..ListenerConfig::default() };
     let limit = setting.plugin.limit_bytes.map_or(listener.buffer_limit_bytes, |limit| limit as usize);
     ProxyConfig {
-        node_id: String::from("differential"),
+        node: Node { id: String::from("differential"), cluster: String::from("differential") },
         plugin: PluginConfig {
             wasm: Source::File(guest()),
             configuration: Source::Inline(setting.configuration().into()),

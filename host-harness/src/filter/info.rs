@@ -74,8 +74,6 @@ pub struct StreamInfo {
     pub route_name: String,
     /// The name of the virtual host.
     pub virtual_host_name: String,
-    /// The node's id.
-    pub node_id: String,
     /// The client.
     pub source: Peer,
     /// The listener's side of the client's connection.

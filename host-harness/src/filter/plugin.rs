@@ -36,6 +36,15 @@ impl Default for Limits {
     }
 }
 
+/// The proxy that a filter runs in, as Envoy's `node`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// What guests read as `xds.node.id`.
+    pub id: String,
+    /// What guests read as `xds.node.cluster`.
+    pub cluster: String,
+}
+
 /// A filter's configuration, as in Envoy's `PluginConfig` and `VmConfig`.
 #[derive(Clone, Debug)]
 pub struct Plugin {
@@ -57,6 +66,8 @@ pub struct Plugin {
     pub allow_on_headers_stop_iteration: bool,
     /// What one VM may use.
     pub limits: Limits,
+    /// The proxy.
+    pub node: Node,
 }
 
 impl Default for Plugin {
@@ -71,6 +82,7 @@ impl Default for Plugin {
             failure_policy: FailurePolicy::Closed,
             allow_on_headers_stop_iteration: false,
             limits: Limits::default(),
+            node: Node::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ mod wire;
 pub use decode::load;
 pub use pointsman_core::config::{Fault, Faults};
 
-use crate::filter::{FailurePolicy, Limits, TrafficDirection};
+use crate::filter::{FailurePolicy, Limits, Node, TrafficDirection};
 use crate::process::BucketSetting;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -22,8 +22,8 @@ use std::time::Duration;
 /// A proxy: listeners in front, one filter, clusters behind.
 #[derive(Clone, Debug)]
 pub struct ProxyConfig {
-    /// Envoy's node id, which the filter reads as `xds.node.id`.
-    pub node_id: String,
+    /// What the filter reads as `xds.node`.
+    pub node: Node,
     /// How many threads serve, each with a VM of its own.
     pub workers: usize,
     /// The most client connections at a time, over all listeners; further ones wait in the listeners' backlogs.
@@ -212,7 +212,7 @@ pub struct TracingConfig {
 impl Default for ProxyConfig {
     fn default() -> Self {
         Self {
-            node_id: String::from("pointsman"),
+            node: Node { id: String::from("pointsman"), cluster: String::from("pointsman") },
             workers: 1,
             max_connections: 20_000,
             drain_timeout: Duration::from_secs(30),

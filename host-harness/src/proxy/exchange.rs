@@ -104,7 +104,6 @@ fn info(
 ) -> StreamInfo {
     let mut info = StreamInfo {
         direction: listener.config.direction,
-        node_id: site.node_id.clone(),
         source: client.source.clone(),
         destination: client.destination.clone(),
         connection_id: client.id,

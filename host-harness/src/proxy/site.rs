@@ -18,7 +18,6 @@ pub(super) struct Site {
     pub(super) guest: Rc<Guest>,
     pub(super) pools: Rc<Pools>,
     pub(super) listeners: Vec<Rc<Listener>>,
-    pub(super) node_id: String,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) access_log: Option<Arc<AccessLog>>,
     pub(super) tracing: Option<Arc<Tracing>>,

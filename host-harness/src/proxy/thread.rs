@@ -197,7 +197,6 @@ impl Thread {
             guest,
             pools: Rc::clone(&self.pools),
             listeners: listeners.collect(),
-            node_id: config.node_id.clone(),
             clock: Arc::clone(&self.shared.surroundings.clock),
             access_log: generation.access_log.clone(),
             tracing: self.shared.tracing.clone(),

@@ -11,6 +11,7 @@ mod xds;
 use super::{Context, StreamContext, VmState};
 use crate::abi::{Headers, Status, encode_pairs};
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The groups of attributes.
@@ -66,6 +67,12 @@ pub(super) fn get(state: &mut VmState, path: &[u8]) -> Result<Vec<u8>, Status> {
     }
     if let Some(name) = plugin_name(state, first) {
         return if rest.is_none() { Ok(name.into_bytes()) } else { Err(Status::NotFound) };
+    }
+    if let (b"xds", Some(rest)) = (first, rest)
+        && let (b"node", field) = split(rest)
+    {
+        let plugin = state.root().map(|(_, root)| Arc::clone(&root.plugin));
+        return plugin.and_then(|plugin| xds::node(&plugin.node, field)).ok_or(Status::NotFound);
     }
     let Some(Context::Stream(stream)) = state.context() else {
         return Err(if first == b"xds" && rest.is_none() { Status::SerializationFailure } else { Status::NotFound });

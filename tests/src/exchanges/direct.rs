@@ -168,7 +168,6 @@ impl<'a> Bed<'a> {
             cluster_name: self.world.cluster().unwrap_or_default().to_owned(),
             virtual_host_name: self.world.cluster().unwrap_or_default().to_owned(),
             route_name: self.world.cluster().map(|cluster| format!("to-{cluster}")).unwrap_or_default(),
-            node_id: String::from("differential"),
             protocol: if spec.version == 2 { "HTTP/2" } else { "HTTP/1.1" },
             ..StreamInfo::default()
         };

@@ -1,14 +1,14 @@
 //! A file to a [`ProxyConfig`], reporting every fault and not only the first: each element of a list is read on its own.
 
 use super::wire::{
-    AccessLogWire, AdminWire, BucketsWire, ClusterWire, DirectionWire, FailurePolicyWire, ListenerWire, PluginWire,
-    ProtocolWire, ProxyWire, RouteWire, TlsWire, TracingWire,
+    AccessLogWire, AdminWire, BucketsWire, ClusterWire, DirectionWire, FailurePolicyWire, ListenerWire, NodeWire,
+    PluginWire, ProtocolWire, ProxyWire, RouteWire, TlsWire, TracingWire,
 };
 use super::{
     AccessLogConfig, ClusterChoice, ClusterConfig, Faults, ListenerConfig, PluginConfig, Protocol, ProxyConfig,
     RouteConfig, Source, TlsConfig, TracingConfig,
 };
-use crate::filter::{FailurePolicy, Limits, TrafficDirection};
+use crate::filter::{FailurePolicy, Limits, Node, TrafficDirection};
 use crate::process::BucketSetting;
 use pointsman_core::time::parse_duration;
 use serde::de::DeserializeOwned;
@@ -88,7 +88,7 @@ impl Reader<'_> {
         let access_log = wire.access_log.and_then(|log| self.section("$.access_log", log));
         let tracing = wire.tracing.and_then(|tracing| self.section("$.tracing", tracing));
         Some(ProxyConfig {
-            node_id: wire.node_id.unwrap_or(default.node_id),
+            node: self.node(wire.node),
             workers: wire.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             max_connections: wire.max_connections.unwrap_or(default.max_connections),
             drain_timeout: self.duration("$.drain_timeout", wire.drain_timeout, default.drain_timeout),
@@ -125,6 +125,12 @@ impl Reader<'_> {
         let elements: Vec<T> = values.into_iter().enumerate().filter_map(element).collect();
         self.is_whole &= elements.len() == count;
         elements
+    }
+
+    fn node(&mut self, node: Option<Value>) -> Node {
+        let node: NodeWire = node.and_then(|node| self.section("$.node", node)).unwrap_or_default();
+        let default = ProxyConfig::default().node;
+        Node { id: node.id.unwrap_or(default.id), cluster: node.cluster.unwrap_or(default.cluster) }
     }
 
     fn plugin(&mut self, wire: PluginWire) -> PluginConfig {

@@ -10,7 +10,7 @@ impl ProxyConfig {
     /// The config as JSON. Values of environment variables and contents given in code are left out.
     pub fn effective(&self) -> Value {
         json!({
-            "node_id": self.node_id,
+            "node": { "id": self.node.id, "cluster": self.node.cluster },
             "workers": self.workers,
             "max_connections": self.max_connections,
             "drain_timeout": format_duration(self.drain_timeout),

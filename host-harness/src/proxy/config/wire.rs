@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProxyWire {
-    pub(super) node_id: Option<String>,
+    pub(super) node: Option<Value>,
     pub(super) workers: Option<usize>,
     pub(super) max_connections: Option<usize>,
     pub(super) drain_timeout: Option<String>,
@@ -20,6 +20,13 @@ pub(super) struct ProxyWire {
     pub(super) access_log: Option<Value>,
     pub(super) tracing: Option<Value>,
     pub(super) histogram_buckets: Vec<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct NodeWire {
+    pub(super) id: Option<String>,
+    pub(super) cluster: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 //! Makes of a config what workers serve by, taking over what has not changed.
 
 use super::Control;
-use crate::filter::Plugin;
+use crate::filter::{Node, Plugin};
 use crate::proxy::access_log::AccessLog;
 use crate::proxy::config::{Faults, PluginConfig, ProxyConfig, Source, TracingConfig};
 use crate::proxy::error::ProxyError;
@@ -40,7 +40,7 @@ impl Control {
     /// Reads and compiles what a config names. The module's bytes come too.
     pub(super) fn build(&self, config: ProxyConfig) -> Result<(Arc<Generation>, Bytes), ProxyError> {
         let wasm = read("the filter's module", &config.plugin.wasm)?;
-        let plugin = plugin(&config.plugin)?;
+        let plugin = plugin(&config.plugin, &config.node)?;
         let current = self.generation.as_deref();
         let module = match current {
             Some(current) if wasm == self.wasm => current.module.clone(),
@@ -92,7 +92,7 @@ fn access_log(config: &ProxyConfig, current: Option<&Generation>) -> Result<Opti
     AccessLog::open(wanted.clone()).map(|log| Some(Arc::new(log))).map_err(failed)
 }
 
-fn plugin(config: &PluginConfig) -> Result<Plugin, ProxyError> {
+fn plugin(config: &PluginConfig, node: &Node) -> Result<Plugin, ProxyError> {
     Ok(Plugin {
         name: config.name.clone(),
         root_id: config.root_id.clone(),
@@ -103,6 +103,7 @@ fn plugin(config: &PluginConfig) -> Result<Plugin, ProxyError> {
         failure_policy: config.failure_policy,
         allow_on_headers_stop_iteration: config.allow_on_headers_stop_iteration,
         limits: config.limits,
+        node: node.clone(),
     })
 }
 
@@ -122,6 +123,7 @@ fn same_vm(one: &Plugin, other: &Plugin) -> bool {
         && one.vm_configuration == other.vm_configuration
         && one.environment_variables == other.environment_variables
         && one.limits == other.limits
+        && one.node == other.node
 }
 
 /// Whether one root context serves both: what belongs to Envoy's plugin key.

@@ -31,7 +31,9 @@ async fn exchange(pools: &Pools, mut call: HttpCall) -> CallResult {
         call.headers.set("content-length", call.body.len().to_string());
     }
     // Envoy drops the call's trailers.
-    let Ok(request) = Outgoing::new(&call.headers, frames::whole(call.body)) else { return CallResult::Reset };
+    let Ok(request) = Outgoing::new(&call.headers, frames::whole(call.body)) else {
+        return response(503, Bytes::from_static(b"missing required header"));
+    };
     match pool.send(request, false).await {
         Err(failure) => failed(&failure),
         Ok(Reply { response, lease, .. }) => {

@@ -1,15 +1,13 @@
 //! Attributes that come from the configuration: route, cluster, listener, node.
 
 use super::Value;
-use crate::filter::StreamInfo;
+use crate::filter::{Node, StreamInfo};
 
-/// Field 1 of Envoy's `Node`, with a length.
+/// Fields 1 and 2 of Envoy's `Node`, with a length.
 const NODE_ID_TAG: u8 = 0x0a;
+const NODE_CLUSTER_TAG: u8 = 0x12;
 
 pub(super) fn get(info: &StreamInfo, name: &[u8], rest: Option<&[u8]>) -> Option<Vec<u8>> {
-    if name == b"node" {
-        return node(info, rest);
-    }
     let value = match name {
         b"cluster_name" => Some(&info.cluster_name).filter(|cluster| !cluster.is_empty()).map(|c| Value::text(c)),
         b"route_name" => has_route(info).then(|| Value::text(&info.route_name)),
@@ -30,19 +28,26 @@ fn has_route(info: &StreamInfo) -> bool {
 }
 
 /// The node as a message, or one of its fields.
-fn node(info: &StreamInfo, field: Option<&[u8]>) -> Option<Vec<u8>> {
-    let id = info.node_id.as_bytes();
+pub(super) fn node(node: &Node, field: Option<&[u8]>) -> Option<Vec<u8>> {
     match field {
-        Some(b"id") => Some(id.to_vec()),
-        Some(b"cluster" | b"user_agent_name") => Some(Vec::new()),
+        Some(b"id") => Some(node.id.clone().into_bytes()),
+        Some(b"cluster") => Some(node.cluster.clone().into_bytes()),
+        Some(b"user_agent_name") => Some(Vec::new()),
         Some(_) => None,
-        None if id.is_empty() => Some(Vec::new()),
         None => {
-            let mut message = vec![NODE_ID_TAG];
-            push_varint(&mut message, id.len());
-            message.extend_from_slice(id);
+            let mut message = Vec::new();
+            push_text(&mut message, NODE_ID_TAG, &node.id);
+            push_text(&mut message, NODE_CLUSTER_TAG, &node.cluster);
             Some(message)
         }
+    }
+}
+
+fn push_text(message: &mut Vec<u8>, tag: u8, text: &str) {
+    if !text.is_empty() {
+        message.push(tag);
+        push_varint(message, text.len());
+        message.extend_from_slice(text.as_bytes());
     }
 }
 

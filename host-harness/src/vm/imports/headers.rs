@@ -3,9 +3,8 @@
 
 use super::super::memory::{Outcome, Place, Span, give, parts, write_u32};
 use super::super::{Context, MapView, StreamContext, VmState};
-use super::inline_headers::{append, collect};
+use super::inline_headers::{append, collect, known_as};
 use crate::abi::{Headers, MapKind, Status, encode_pairs};
-use std::borrow::Cow;
 use wasmtime::Caller;
 
 pub(super) fn get_pairs(caller: &mut Caller<'_, VmState>, map: u32, pairs: u32, pairs_size: u32) -> Outcome {
@@ -46,7 +45,7 @@ pub(super) fn get_value(
 ) -> Outcome {
     let map = MapKind::try_from(map)?;
     let (memory, state) = parts(caller)?;
-    let name = lower_case(Span(name, name_size).of(memory)?);
+    let name = known_as(map, Span(name, name_size).of(memory)?);
     let absent = if is_logging(state) { Status::NotFound } else { Status::BadArgument };
     let headers = readable(state, map).ok_or(absent)?;
     let found = headers.get(&name).ok_or(Status::NotFound)?.to_vec();
@@ -63,9 +62,9 @@ pub(super) fn add_value(
 ) -> Outcome {
     let map = MapKind::try_from(map)?;
     let (memory, state) = parts(caller)?;
-    let name = Span(name, name_size).of(memory)?;
+    let name = known_as(map, Span(name, name_size).of(memory)?);
     let value = Span(value, value_size).of(memory)?;
-    append(writable(state, map)?, map, name, value);
+    append(writable(state, map)?, map, &name, value);
     Ok(())
 }
 
@@ -79,7 +78,7 @@ pub(super) fn replace_value(
 ) -> Outcome {
     let map = MapKind::try_from(map)?;
     let (memory, state) = parts(caller)?;
-    let name = Span(name, name_size).of(memory)?;
+    let name = known_as(map, Span(name, name_size).of(memory)?);
     let value = Span(value, value_size).of(memory)?;
     writable(state, map)?.set(name, value);
     Ok(())
@@ -88,13 +87,9 @@ pub(super) fn replace_value(
 pub(super) fn remove_value(caller: &mut Caller<'_, VmState>, map: u32, name: u32, name_size: u32) -> Outcome {
     let map = MapKind::try_from(map)?;
     let (memory, state) = parts(caller)?;
-    let name = Span(name, name_size).of(memory)?;
+    let name = known_as(map, Span(name, name_size).of(memory)?);
     writable(state, map)?.remove(name);
     Ok(())
-}
-
-fn lower_case(name: &[u8]) -> Cow<'_, [u8]> {
-    if name.iter().any(u8::is_ascii_uppercase) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
 }
 
 /// Whether `proxy_on_log` runs: then what is not there is not found.

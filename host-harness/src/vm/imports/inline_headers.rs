@@ -2,6 +2,7 @@
 //! making a second entry.
 
 use crate::abi::{Headers, MapKind};
+use std::borrow::Cow;
 
 /// Inline in requests and in responses.
 const BOTH: &[&[u8]] = &[
@@ -118,9 +119,17 @@ fn is_inline(map: MapKind, name: &[u8]) -> bool {
     lists.iter().any(|list| list.binary_search(&name).is_ok())
 }
 
+/// A name as its map has it: in lower case, and a request's `host` is its authority.
+pub(super) fn known_as(map: MapKind, name: &[u8]) -> Cow<'_, [u8]> {
+    if map == MapKind::RequestHeaders && name.eq_ignore_ascii_case(b"host") {
+        return Cow::Borrowed(b":authority");
+    }
+    if name.iter().any(u8::is_ascii_uppercase) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
+}
+
 /// Adds a header as Envoy does: a second value of an inline one is joined to the first by a comma.
 pub(super) fn append(headers: &mut Headers, map: MapKind, name: &[u8], value: &[u8]) {
-    let name = name.to_ascii_lowercase();
+    let name = known_as(map, name);
     let first = if is_inline(map, &name) { headers.get(&name) } else { None };
     match first {
         None => headers.push(&name, value),

@@ -14,7 +14,6 @@ fn known() -> Bed {
     info.direction = TrafficDirection::Outbound;
     info.cluster_name = String::from("up");
     info.virtual_host_name = String::from("vh");
-    info.node_id = String::from("node-1");
     info.source.address = Some("127.0.0.1:80".parse().unwrap());
     info.connection_id = 11;
     info.protocol = "HTTP/1.1";
