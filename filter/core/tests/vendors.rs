@@ -4,32 +4,20 @@
 //! trailers. What the request says is asked of the reader, what becomes of it is taken from the counts, and the fate from
 //! the line of the visit.
 
+#[path = "../../../tests/cases/vendors.rs"]
+mod cases;
 mod support;
 
+use cases::{Case, Pieces, Seen};
 use std::error::Error;
-use support::cases::{Case, File};
-use support::run::{Pieces, Seen, Sidecar};
+use std::path::Path;
+use support::run::Sidecar;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn check(vendor: &str) -> Result<()> {
-    let file = File::read(vendor)?;
-    let cases = file.cases();
-    let mut wrong = Vec::new();
-    for case in &cases {
-        for pieces in [Pieces::Whole, Pieces::Bytes] {
-            match run(case, pieces) {
-                Ok(seen) if seen == case.expected() => {}
-                Ok(seen) => {
-                    wrong.push(format!("{}\n  expected {:?}\n  but saw  {seen:?}", case.about, case.expected()))
-                }
-                Err(error) => wrong.push(format!("{}\n  {error}", case.about)),
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{} of {} cases of {vendor} fail:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-    assert!(cases.iter().filter(|case| case.about.starts_with("misleading")).count() >= 2, "{vendor} misleads nobody");
-    Ok(())
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases");
+    cases::check(&folder, vendor, |case| case.expected(), run)
 }
 
 fn run(case: &Case<'_>, pieces: Pieces) -> Result<Seen> {

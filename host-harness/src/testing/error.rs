@@ -64,6 +64,9 @@ pub enum TestError {
         /// How far the exchange came.
         source: ClientError,
     },
+    /// The metrics cannot be read.
+    #[error("the proxy's metrics cannot be read")]
+    Metrics(#[source] Box<dyn Error + Send + Sync>),
     /// Something did not come about.
     #[error("waited {} s for {what}; last saw {seen}", after.as_secs_f64())]
     Waited {

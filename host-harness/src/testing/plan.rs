@@ -77,6 +77,7 @@ impl Plan {
             listeners: vec![ListenerConfig { routes: self.routes(), ..self.listener.clone() }],
             clusters: stubs.iter().map(Served::cluster).collect(),
             drain_timeout: self.patience,
+            admin: Some(self.listener.address),
             ..ProxyConfig::default()
         };
         if let Some(adjust) = &self.adjust {

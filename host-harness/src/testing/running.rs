@@ -9,9 +9,8 @@ use super::plan::LISTENER;
 use super::served::Served;
 use crate::filter::WorkerStats;
 use crate::http::{Response, Version, send_within};
-use crate::process::{LogLine, Process};
+use crate::process::LogLine;
 use crate::proxy::config::Source;
-use crate::proxy::exposition::{Exposition, Format, HostMetrics};
 use crate::proxy::{self, ProxyConfig, ProxyError, ProxyHandle, Surroundings};
 use crate::scrape::Scrape;
 use bytes::Bytes;
@@ -32,7 +31,6 @@ pub struct Running {
     config: Mutex<ProxyConfig>,
     address: SocketAddr,
     log: Arc<Log>,
-    exposition: Exposition,
     patience: Duration,
     _stubs: Vec<Served>,
 }
@@ -42,7 +40,7 @@ pub struct Running {
 pub struct Stopped {
     /// All that the filter has logged.
     pub log: Vec<LogLine>,
-    /// The metrics at the end.
+    /// The metrics as they were when it was told to stop; what must be counted by then is waited for before.
     pub metrics: Scrape,
 }
 
@@ -54,13 +52,11 @@ impl Running {
         stubs: Vec<Served>,
         patience: Duration,
     ) -> Result<Self, TestError> {
-        let process: Arc<Process> = Arc::clone(&surroundings.process);
-        let exposition = Exposition::new(process, &HostMetrics::default());
         let handle = proxy::start(config.clone(), surroundings).await.map_err(|error| refused(error, log.from(0)))?;
         let listener = config.listeners.first().map_or(LISTENER, |listener| &listener.name);
         let address = handle.listener(listener).ok_or(TestError::Proxy(ProxyError::Stopped))?;
         let config = Mutex::new(config);
-        Ok(Self { handle, config, address, log, exposition, patience, _stubs: stubs })
+        Ok(Self { handle, config, address, log, patience, _stubs: stubs })
     }
 
     /// Sends a request over HTTP/1.1 on a connection of its own and waits for the whole response. The authority of the
@@ -104,19 +100,17 @@ impl Running {
         &self.handle
     }
 
-    /// The metrics as the operator sees them, with labels taken out of the names that the filter gave.
+    /// The metrics as the operator sees them at `/metrics`: the filter's, with labels taken out of the names that it gave, and
+    /// the proxy's own under Envoy's names.
     ///
     /// # Errors
-    /// They cannot be read.
-    #[expect(clippy::unused_async, reason = "the operator sees them over the network")]
+    /// [`TestError::Metrics`].
     pub async fn metrics(&self) -> Result<Scrape, TestError> {
-        let unreadable = |seen: String| TestError::Waited {
-            what: String::from("metrics that can be read"),
-            seen,
-            after: Duration::ZERO,
-        };
-        let text = self.exposition.encode(Format::Text).map_err(|error| unreadable(error.to_string()))?;
-        Scrape::parse(&text).map_err(|error| unreadable(error.to_string()))
+        let address = self.handle.admin().ok_or(TestError::Metrics("the proxy has no admin address".into()))?;
+        let request = Request::get("/metrics").body(Full::<Bytes>::default())?;
+        let answer = send_within(address, Version::Http1, request, PATIENCE).await;
+        let answer = answer.map_err(|error| TestError::Metrics(error.into()))?;
+        Scrape::parse(&answer.text()).map_err(|error| TestError::Metrics(error.into()))
     }
 
     /// What the filter has logged so far, all VMs together, in order.

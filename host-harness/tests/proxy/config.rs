@@ -79,14 +79,13 @@ tracing: { endpoint: nowhere, sampling: 2 }
 
 /// The places of the faults of a config.
 fn faults(text: &str) -> Vec<String> {
-    let faults = load(text, Path::new(""), |_| None).map(|_| ()).unwrap_err();
+    let faults = load(text, Path::new(""), |_| None).err().unwrap_or_default();
     faults.iter().map(|fault| fault.path.clone()).collect()
 }
 
 #[test]
 fn what_is_not_even_yaml_is_told() {
     for text in ["a: [", "- a", "", "plugin: {}"] {
-        let faults = load(text, Path::new(""), |_| None).map(|_| ()).unwrap_err();
-        assert!(faults.to_string().starts_with("$"), "{text}: {faults}");
+        assert!(faults(text).iter().any(|place| place.starts_with('$')), "{text}");
     }
 }

@@ -113,7 +113,8 @@ pub(crate) enum Then {
 
 async fn answer_raw(mut stream: TcpStream, answer: &[u8], then: Then) -> Result<()> {
     let mut buffer = [0; 4096];
-    stream.read(&mut buffer).await?;
+    // The tests' requests come in one piece, and what they say does not matter here.
+    let _ = stream.read(&mut buffer).await?;
     stream.write_all(answer).await?;
     if then == Then::Wait {
         while stream.read(&mut buffer).await? > 0 {}

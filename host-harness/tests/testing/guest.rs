@@ -1,9 +1,11 @@
-//! A small filter that counts, logs, remembers, traps and refuses its configuration.
+//! A small filter that counts, logs, remembers, asks, traps and refuses its configuration.
 
+use pointsman_host::abi::{Headers, encode_pairs};
 use pointsman_host::testing::Filter;
 
 /// `proxy_on_configure` says no to the configuration `no`. A request with `x-trap` traps; one with `x-meet` is answered by the
-/// filter: 201 by the first worker that sees one, 200 by all others. All others are counted, logged and passed.
+/// filter: 201 by the first worker that sees one, 200 by all others. One with `x-asks` waits until the upstream `auth` has
+/// answered anything. All others are counted, logged and passed.
 const TEXT: &str = r#"(module
     (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
     (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
@@ -14,13 +16,21 @@ const TEXT: &str = r#"(module
     (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
     (import "env" "proxy_send_local_response"
         (func $reply (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_http_call"
+        (func $call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_set_effective_context" (func $turn_to (param i32) (result i32)))
+    (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
     (memory (export "memory") 2)
     (data (i32.const 0) "x-trap")
     (data (i32.const 16) "x-meet")
     (data (i32.const 32) "side=.=request;.;seen_total")
     (data (i32.const 64) "seen a request")
+    (data (i32.const 128) "x-asks")
+    (data (i32.const 144) "auth")
+    (data (i32.const 256) "PAIRS")
     (data (i32.const 96) "the configuration says no")
     (global $free (mut i32) (i32.const 4096))
+    (global $waits (mut i32) (i32.const 0))
     (global $metric (mut i32) (i32.const 0))
     (func (export "proxy_abi_version_0_2_1"))
     (func (export "proxy_on_memory_allocate") (param $size i32) (result i32)
@@ -45,8 +55,17 @@ const TEXT: &str = r#"(module
         (drop (call $reply (local.get $status) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
             (i32.const 0) (i32.const -1)))
         (i32.const 1))
-    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (func $ask (param $context i32) (result i32)
+        (global.set $waits (local.get $context))
+        (drop (call $call (i32.const 144) (i32.const 4) (i32.const 256) (i32.const SIZE) (i32.const 0) (i32.const 0)
+            (i32.const 0) (i32.const 0) (i32.const 5000) (i32.const 1024)))
+        (i32.const 1))
+    (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+        (drop (call $turn_to (global.get $waits)))
+        (drop (call $continue (i32.const 0))))
+    (func (export "proxy_on_request_headers") (param $context i32) (param i32 i32) (result i32)
         (if (call $has (i32.const 0)) (then unreachable))
+        (if (call $has (i32.const 128)) (then (return (call $ask (local.get $context)))))
         (if (call $has (i32.const 16)) (then (return (call $meet))))
         (drop (call $increment (global.get $metric) (i64.const 1)))
         (drop (call $log (i32.const 2) (i32.const 64) (i32.const 14)))
@@ -55,5 +74,9 @@ const TEXT: &str = r#"(module
 
 /// The filter.
 pub(crate) fn filter() -> Filter {
-    Filter::from_bytes(wat::parse_str(TEXT).unwrap())
+    let asks: Headers = [(":method", "GET"), (":path", "/may-i"), (":authority", "auth")].into_iter().collect();
+    let pairs = encode_pairs(asks.iter());
+    let escaped: String = pairs.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let text = TEXT.replace("PAIRS", &escaped).replace("SIZE", &pairs.len().to_string());
+    Filter::from_bytes(wat::parse_str(text).unwrap())
 }

@@ -1,12 +1,14 @@
 //! The library for tests, as the author of a filter uses it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod guest;
 mod pointsman;
 mod scenario;
 mod stub;
 
-use pointsman_host::testing::{Filter, Proxy};
+use pointsman_host::testing::{Filter, Proxy, StoppedClock, TestError};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A proxy whose modules are compiled once for all tests.
 fn proxy(filter: Filter) -> Proxy {
@@ -14,11 +16,11 @@ fn proxy(filter: Filter) -> Proxy {
 }
 
 /// The words of an error, as a failed test prints them.
-fn words(error: &pointsman_host::testing::TestError) -> String {
+fn words(error: &TestError) -> String {
     format!("{error:?}")
 }
 
 /// A clock that stands at some moment of 2026.
-fn stopped_clock() -> Arc<pointsman_host::testing::StoppedClock> {
-    Arc::new(pointsman_host::testing::StoppedClock::at(std::time::Duration::from_secs(1_780_000_000)))
+fn stopped_clock() -> Arc<StoppedClock> {
+    Arc::new(StoppedClock::at(Duration::from_secs(1_780_000_000)))
 }

@@ -2,7 +2,9 @@
 
 use super::guest::filter;
 use super::{proxy, words};
-use pointsman_host::testing::{FailurePolicy, Filter, LogLevel, Proxy, Request, Stub, TestError, WorkerStats};
+use pointsman_host::testing::{
+    Engine, EngineOptions, FailurePolicy, Filter, LogLevel, Proxy, Request, Stub, TestError, Version, WorkerStats,
+};
 use std::time::Duration;
 
 type Result = std::result::Result<(), TestError>;
@@ -35,6 +37,11 @@ async fn the_operator_sees_metrics_log_and_traps() -> Result {
     let line = proxy.wait_for_log("seen a").await?;
     assert_eq!((line.level, line.message.as_str(), line.plugin.as_str()), (LogLevel::Info, "seen a request", "filter"));
     assert_eq!(proxy.stats().await, [WorkerStats::default()]);
+    assert_eq!(
+        metrics.sum("envoy_cluster_upstream_rq_total", &[("envoy_cluster_name", "service")]),
+        2.0,
+        "{metrics:?}"
+    );
     let stopped = proxy.stop().await?;
     assert_eq!(stopped.log.len(), 2);
     assert_eq!(stopped.metrics.sum("seen_total", &[]), 2.0);
@@ -67,7 +74,7 @@ async fn two_workers_share_data() -> Result {
 
 #[tokio::test]
 async fn two_proxies_know_nothing_of_each_other() -> Result {
-    let engine = pointsman_host::testing::Engine::new(Default::default()).unwrap();
+    let engine = Engine::new(EngineOptions::default()).unwrap();
     let proxies = [1, 2].map(|_| proxy(filter()).engine(&engine).upstream("service", Stub::answering(200, "")));
     for proxy in &proxies {
         assert_eq!(proxy.send(with("x-meet")).await?.status, 201);
@@ -76,6 +83,58 @@ async fn two_proxies_know_nothing_of_each_other() -> Result {
     let [first, second] = [proxies[0].running().await?, proxies[1].running().await?];
     first.wait_for_metric("seen_total", &[], 1.0).await?;
     assert_eq!((second.metrics().await?.sum("seen_total", &[]), second.log().len()), (0.0, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_of_the_filter_go_to_upstreams_by_name() -> Result {
+    let (service, auth) = (Stub::answering(200, "granted"), Stub::answering(204, ""));
+    let proxy = proxy(filter()).upstream("service", &service).upstream("auth", &auth).route("*", "service");
+    assert_eq!(proxy.send(with("x-asks")).await?.text(), "granted");
+    assert_eq!((auth.received()[0].path(), auth.received()[0].header("host")), ("/may-i", Some("auth")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn stopping_waits_for_streams_and_says_so_if_they_do_not_end() -> Result {
+    let service = Stub::answering(200, "late").held();
+    let proxy = proxy(filter()).upstream("service", &service).start().await?;
+    let address = proxy.addr();
+    let client = tokio::spawn(pointsman_host::http::send(address, Version::Http1, get("/").map(Into::into)));
+    service.wait_for_received(1).await?;
+    let release = async { service.release() };
+    let (stopped, ()) = tokio::join!(proxy.stop(), release);
+    assert_eq!(stopped?.log.len(), 1);
+    assert_eq!(client.await.unwrap().unwrap().text(), "late");
+
+    let service = Stub::answering(200, "never").held();
+    let proxy =
+        super::proxy(filter()).upstream("service", &service).patience(Duration::from_millis(50)).start().await?;
+    let address = proxy.addr();
+    let client = tokio::spawn(pointsman_host::http::send(address, Version::Http1, get("/").map(Into::into)));
+    service.wait_for_received(1).await?;
+    assert!(matches!(proxy.stop().await, Err(TestError::NotDrained { .. })));
+    // Broken off, or told by the proxy that its upstream has gone: the stub goes when the test has let go of everything.
+    assert!(!client.await.unwrap().is_ok_and(|response| response.text() == "never"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_configuration_comes_below_requests_that_go_on() -> Result {
+    let service = Stub::answering(200, "late").held();
+    let proxy = proxy(filter()).upstream("service", &service).workers(2).start().await?;
+    let reload = async {
+        service.wait_for_received(2).await?;
+        proxy.configure("another").await?;
+        proxy.replace_filter(&filter().vm_configuration("another")).await?;
+        service.release();
+        Ok::<_, TestError>(())
+    };
+    let (one, two, reloaded) = tokio::join!(proxy.send(get("/")), proxy.send_http2(get("/")), reload);
+    reloaded?;
+    assert_eq!((one?.text().as_str(), two?.text().as_str()), ("late", "late"));
+    assert_eq!(proxy.send(get("/")).await?.text(), "late");
+    proxy.wait_for_metric("seen_total", &[], 3.0).await?;
     Ok(())
 }
 

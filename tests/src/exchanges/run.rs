@@ -129,7 +129,16 @@ fn by_tag(log: &[String]) -> HashMap<&str, Vec<String>> {
 /// Metrics that cases define, as lines. Their names start with `diff_`. A histogram's sum is left out: Envoy's is a guess.
 fn metric_lines(text: &str) -> Vec<String> {
     let own = |line: &&str| line.starts_with("diff_") && !line.contains("_sum");
-    let mut lines: Vec<String> = text.lines().filter(own).map(|line| line.replace("{}", "")).collect();
+    let mut lines: Vec<String> = text.lines().filter(own).map(|line| plain_bound(&line.replace("{}", ""))).collect();
     lines.sort();
     lines
+}
+
+/// The bound of a bucket without an exponent: both ways to write it are Prometheus's.
+fn plain_bound(line: &str) -> String {
+    let bound = line.split_once("le=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(bound, _)| bound);
+    match bound.and_then(|bound| Some((bound, bound.parse::<f64>().ok().filter(|number| number.is_finite())?))) {
+        Some((bound, number)) => line.replace(&format!("\"{bound}\""), &format!("\"{number}\"")),
+        None => line.to_owned(),
+    }
 }

@@ -1,4 +1,3 @@
 //! What the tests of vendors share.
 
-pub(crate) mod cases;
 pub(crate) mod run;

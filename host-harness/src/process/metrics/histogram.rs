@@ -1,4 +1,5 @@
-//! Counts of values by size. A bucket holds what is at most its bound, as Prometheus reads it.
+//! Counts of values by size. A bucket holds what is at most its bound, as Prometheus reads it, and as in Envoy only the two
+//! leading digits of a value count: 3,040 ms lies in the bucket up to 3,000.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -62,7 +63,8 @@ impl Histogram {
 
     #[expect(clippy::cast_precision_loss, reason = "a bound that is as large as 2^53 is no matter of one")]
     pub(super) fn record(&self, value: u64) {
-        let index = self.buckets.partition_point(|(bound, _)| *bound < value as f64);
+        let counted = two_digits(value);
+        let index = self.buckets.partition_point(|(bound, _)| *bound < counted as f64);
         let count = self.buckets.get(index).map_or(&self.above, |(_, count)| count);
         count.fetch_add(1, Relaxed);
         self.sum.update(Relaxed, Relaxed, |sum| sum.saturating_add(value));
@@ -73,6 +75,27 @@ impl Histogram {
             buckets: self.buckets.iter().map(|(bound, count)| (*bound, count.load(Relaxed))).collect(),
             above: self.above.load(Relaxed),
             sum: self.sum.load(Relaxed),
+        }
+    }
+}
+
+/// A value with all but its two leading digits set to zero, which is how Envoy's log-linear histogram keeps it.
+const fn two_digits(value: u64) -> u64 {
+    let mut unit = 1;
+    while value / unit >= 100 {
+        unit *= 10;
+    }
+    value / unit * unit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::two_digits;
+
+    #[test]
+    fn two_digits_are_kept() {
+        for (value, kept) in [(0, 0), (99, 99), (101, 100), (3_049, 3_000), (u64::MAX, 18_000_000_000_000_000_000)] {
+            assert_eq!(two_digits(value), kept);
         }
     }
 }

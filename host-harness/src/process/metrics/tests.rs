@@ -73,8 +73,8 @@ fn filled(metric: &Metric) -> (Vec<(f64, u64)>, u64, u64) {
 #[test]
 fn a_value_lies_in_the_first_bucket_whose_bound_it_does_not_exceed() {
     let metric = Metrics::default().define(Histogram, "m");
-    [0, 1, 1, 2, 5, 3_600_000, 3_600_001].into_iter().for_each(|value| metric.record(value));
-    assert_eq!(filled(&metric), (vec![(0.5, 1), (1.0, 2), (5.0, 2), (3_600_000.0, 1)], 1, 7_200_010));
+    [0, 1, 1, 2, 5, 3_600_001, 3_700_000].into_iter().for_each(|value| metric.record(value));
+    assert_eq!(filled(&metric), (vec![(0.5, 1), (1.0, 2), (5.0, 2), (3_600_000.0, 1)], 1, 7_300_010));
     assert_eq!(metric.read(), metric.read());
 }
 

@@ -54,7 +54,6 @@ fn only(status: u32) -> Answer {
 }
 
 /// What has headers in it.
-#[expect(clippy::many_single_char_names, reason = "words of one operation")]
 fn maps(exchange: &Exchange, words: &[&str]) -> Answer {
     let word = |index: usize| words.get(index).copied().unwrap_or_default();
     let (m, k, v) = (map(word(1)), text(word(2)), text(word(3)));

@@ -1,14 +1,48 @@
-//! The files of `tests/cases/vendors`: requests by name, exchanges that use them, and tables of codes, each row of which
-//! is an exchange too.
+//! The files of `vendors`: requests by name, exchanges that use them, and tables of codes, each row of which is an exchange
+//! too. The tests of the pure core and those of the built filter both include this file, so that they read the same.
 
-use super::run::Seen;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/vendors");
+/// A configuration with all vendors.
+pub(crate) const CONFIG: &str = r#"{
+    "service": "push", "hold_request": true,
+    "channels": ["apns", "fcm", "oppo", "wechat", "sms-tencent", {"name": "lc", "adapter": "generic-json", "hosts": ["lc.internal"]}]
+}"#;
+
+/// All that a case speaks of.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) node: String,
+    pub(crate) channel: String,
+    pub(crate) operation: String,
+    pub(crate) message_ids: Vec<String>,
+    pub(crate) recipients: u32,
+    pub(crate) template: Option<String>,
+    pub(crate) outcome: String,
+    pub(crate) results: BTreeMap<String, u64>,
+    pub(crate) fate: String,
+    pub(crate) codes: BTreeMap<String, u64>,
+}
+
+/// How bodies come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    /// At once.
+    Whole,
+    /// Byte by byte, then trailers.
+    Bytes,
+}
+
+/// A request line, taken apart.
+pub(crate) struct Target<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) authority: &'a str,
+    pub(crate) path_and_query: &'a str,
+}
 
 /// All that is known of one vendor.
 #[derive(Deserialize)]
@@ -24,10 +58,10 @@ pub(crate) struct File {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
     #[serde(default)]
-    pub(crate) method: Option<String>,
-    pub(crate) url: String,
+    method: Option<String>,
+    url: String,
     #[serde(default)]
-    pub(crate) headers: BTreeMap<String, String>,
+    headers: BTreeMap<String, String>,
     #[serde(default)]
     body: Option<Value>,
     /// Fields of a form; what is no text is JSON inside one.
@@ -61,9 +95,9 @@ struct Exchange {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Response {
-    pub(crate) status: u16,
+    status: u16,
     #[serde(default)]
-    pub(crate) headers: BTreeMap<String, String>,
+    headers: BTreeMap<String, String>,
     /// Left out: the answer ends with its headers.
     #[serde(default)]
     body: Option<Value>,
@@ -100,6 +134,36 @@ const fn yes() -> bool {
     true
 }
 
+/// Runs every case of a vendor, with each body at once and byte by byte, and says which end otherwise than expected.
+///
+/// # Errors
+/// The file has a fault.
+pub(crate) fn check(
+    folder: &Path,
+    vendor: &str,
+    expected: impl Fn(&Case<'_>) -> Seen,
+    run: impl Fn(&Case<'_>, Pieces) -> Result<Seen, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let file = File::read(folder, vendor)?;
+    let cases = file.cases();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        for pieces in [Pieces::Whole, Pieces::Bytes] {
+            let expected = expected(case);
+            match run(case, pieces) {
+                Ok(seen) if seen == expected => {}
+                Ok(seen) => {
+                    wrong.push(format!("{} ({pieces:?})\n  expected {expected:?}\n  but saw  {seen:?}", case.about))
+                }
+                Err(error) => wrong.push(format!("{} ({pieces:?})\n  {error}", case.about)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} runs of {} cases of {vendor} fail:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(cases.iter().filter(|case| case.about.starts_with("misleading")).count() >= 2, "{vendor} misleads nobody");
+    Ok(())
+}
+
 /// One exchange with what is expected of it.
 pub(crate) struct Case<'a> {
     pub(crate) about: String,
@@ -109,8 +173,9 @@ pub(crate) struct Case<'a> {
 }
 
 impl File {
-    pub(crate) fn read(vendor: &str) -> Result<Self, Box<dyn Error>> {
-        let text = std::fs::read_to_string(Path::new(FOLDER).join(vendor).with_extension("json"))?;
+    /// What is known of a vendor; `folder` holds this file.
+    fn read(folder: &Path, vendor: &str) -> Result<Self, Box<dyn Error>> {
+        let text = std::fs::read_to_string(folder.join("vendors").join(vendor).with_extension("json"))?;
         let file: Self = serde_json::from_str(&text)?;
         let used = file.exchanges.iter().map(|exchange| &exchange.request);
         let used: Vec<&String> = used.chain(file.code_tables.iter().map(|table| &table.request)).collect();
@@ -123,7 +188,7 @@ impl File {
         Ok(file)
     }
 
-    pub(crate) fn cases(&self) -> Vec<Case<'_>> {
+    fn cases(&self) -> Vec<Case<'_>> {
         let exchanges = self.exchanges.iter().filter_map(|exchange| {
             let (response, expect) = (exchange.response.clone(), exchange.expect.clone());
             Some(Case {
@@ -188,11 +253,71 @@ impl Request {
         let default = if self.form.is_some() { "application/x-www-form-urlencoded" } else { "application/json" };
         self.headers.get("content-type").map_or(default, String::as_str)
     }
+
+    pub(crate) fn target(&self) -> Result<Target<'_>, Box<dyn Error>> {
+        let (_, rest) = self.url.split_once("://").ok_or("the URL has no scheme")?;
+        let (authority, path_and_query) = match rest.find('/') {
+            Some(slash) => rest.split_at(slash),
+            None => (rest, "/"),
+        };
+        Ok(Target { method: self.method.as_deref().unwrap_or("POST"), authority, path_and_query })
+    }
+
+    /// The header lines, `:method` and its like among them.
+    pub(crate) fn lines(&self) -> Result<Vec<(&str, &str)>, Box<dyn Error>> {
+        let target = self.target()?;
+        let own = [
+            (":method", target.method),
+            (":authority", target.authority),
+            (":path", target.path_and_query),
+            ("content-type", self.content_type()),
+        ];
+        let given = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Ok(own.into_iter().chain(given.filter(|(name, _)| *name != "content-type")).collect())
+    }
 }
 
 impl Response {
+    /// The header lines, `:status` among them.
+    pub(crate) fn lines(&self) -> Vec<(String, String)> {
+        let given = self.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+        std::iter::once((":status".to_owned(), self.status.to_string())).chain(given).collect()
+    }
+
     pub(crate) fn body(&self) -> Option<String> {
         text(self.body.as_ref())
+    }
+}
+
+impl Pieces {
+    /// A body as it comes.
+    pub(crate) fn of(self, body: &str) -> Vec<&[u8]> {
+        match self {
+            Self::Whole => vec![body.as_bytes()],
+            Self::Bytes => body.as_bytes().chunks(1).collect(),
+        }
+    }
+}
+
+impl Seen {
+    /// Takes in what one series has counted, by its encoded name. Gives the name of the metric and its labels.
+    pub(crate) fn count<'a>(&mut self, encoded: &'a str, count: u64) -> (&'a str, BTreeMap<&'a str, &'a str>) {
+        let labels: BTreeMap<&str, &str> = encoded.split(";.;").filter_map(|label| label.split_once("=.=")).collect();
+        let value = |label: &str| labels.get(label).copied().unwrap_or_default().to_owned();
+        let name = encoded.rsplit(";.;").next().unwrap_or_default();
+        match name {
+            "pointsman_node_calls_total" => self.outcome = value("outcome"),
+            "pointsman_node_messages_total" => drop(self.results.insert(value("outcome"), count)),
+            "pointsman_vendor_codes_total" => drop(self.codes.insert(value("code"), count)),
+            _ => {}
+        }
+        (name, labels)
+    }
+
+    /// Takes in the fate from the line of a visit.
+    pub(crate) fn read_fate(&mut self, line: &str) {
+        let fate = line.split(' ').find_map(|word| word.strip_prefix("fate=")).unwrap_or_default();
+        fate.clone_into(&mut self.fate);
     }
 }
 
