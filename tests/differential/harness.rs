@@ -1,7 +1,7 @@
 //! The cases on the proxy of this project: one proxy for each setting of the filter, all in this process.
 
 use pointsman_host::abi::LogLevel;
-use pointsman_host::filter::FailurePolicy;
+use pointsman_host::filter::{FailurePolicy, Node};
 use pointsman_host::http::{Version, send};
 use pointsman_host::process::{LogLine, LogSink, Process};
 use pointsman_host::proxy::config::{
