@@ -32,7 +32,7 @@ async fn exchange(pools: &Pools, mut call: HttpCall) -> CallResult {
     }
     // Envoy drops the call's trailers.
     let Ok(request) = Outgoing::new(&call.headers, frames::whole(call.body)) else {
-        return response(503, Bytes::from_static(b"missing required header"));
+        return response(503, Bytes::new());
     };
     match pool.send(request, false).await {
         Err(failure) => failed(&failure),

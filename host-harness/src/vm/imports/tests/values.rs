@@ -2,13 +2,17 @@
 
 use super::bed::{Bed, OUTSIDE, ROOT};
 use crate::abi::decode_pairs;
-use crate::filter::TrafficDirection;
+use crate::filter::{Node, Plugin, TrafficDirection};
 use crate::vm::MapView;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A stream of which everything is known.
 fn known() -> Bed {
     let mut bed = Bed::new();
+    let node = Node { id: String::from("node-1"), cluster: String::new() };
+    let plugin = Plugin { node, ..Plugin::clone(&bed.root().plugin) };
+    bed.root().plugin = Arc::new(plugin);
     let stream = bed.stream();
     let info = &mut stream.info;
     info.direction = TrafficDirection::Outbound;
