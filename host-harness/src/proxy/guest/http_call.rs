@@ -31,7 +31,10 @@ async fn exchange(pools: &Pools, mut call: HttpCall) -> CallResult {
         call.headers.set("content-length", call.body.len().to_string());
     }
     // Envoy drops the call's trailers.
-    let Ok(request) = Outgoing::new(&call.headers, frames::whole(call.body)) else { return CallResult::Reset };
+    let request = match Outgoing::new(&call.headers, frames::whole(call.body)) {
+        Ok(request) => request,
+        Err(refused) => return response(refused.status(), refused.body().into()),
+    };
     match pool.send(request, false).await {
         Err(failure) => failed(&failure),
         Ok(Reply { response, lease, .. }) => {
