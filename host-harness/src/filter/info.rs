@@ -90,7 +90,7 @@ pub struct StreamInfo {
     pub start: Duration,
     /// How long the stream took, once it has ended.
     pub duration: Option<Duration>,
-    /// From the last byte of the request to the first of the response, as the upstream's share.
+    /// From the first byte of the request to the last of the response, as the upstream's share, once both are known.
     pub backend_latency: Option<Duration>,
     /// Bytes of the request's body so far.
     pub request_size: u64,

@@ -13,6 +13,7 @@ use super::guest::Mailbox;
 use super::headers;
 use super::site::{Client, Listener, Site};
 use super::tracing::{Exchange as Ended, ServerSpan};
+use crate::abi::Headers;
 use crate::filter::{Half, LocalReply, StreamEffect, StreamId, StreamInfo, flags};
 use bytes::Bytes;
 use deadline::{Deadline, Due};
@@ -118,7 +119,7 @@ fn info(
 }
 
 /// What Envoy answers by itself before a filter sees the request, and the flag that goes with it.
-fn refusal(head: &http::request::Parts, headers: &crate::abi::Headers) -> Option<(LocalReply, u64)> {
+fn refusal(head: &http::request::Parts, headers: &Headers) -> Option<(LocalReply, u64)> {
     if head.version < http::Version::HTTP_11 {
         return Some((local_reply(426, "Upgrade Required", "low_version"), flags::DOWNSTREAM_PROTOCOL_ERROR));
     }
@@ -155,14 +156,8 @@ fn end_span(span: ServerSpan, info: &StreamInfo) {
     });
 }
 
-fn local_reply(status: u16, body: &'static str, details: &str) -> LocalReply {
-    LocalReply {
-        status,
-        body: Bytes::from_static(body.as_bytes()),
-        headers: crate::abi::Headers::new(),
-        grpc_status: None,
-        details: details.to_owned(),
-    }
+fn local_reply(status: u16, body: impl Into<Bytes>, details: &str) -> LocalReply {
+    LocalReply { status, body: body.into(), headers: Headers::new(), grpc_status: None, details: details.to_owned() }
 }
 
 fn size(bytes: usize) -> u64 {
@@ -214,16 +209,7 @@ impl Exchange {
                 self.upstream.cancel();
                 self.deadline.route(None);
             }
-            StreamEffect::ResponseHeaders(headers, end) => {
-                self.count(|info| {
-                    info.response_code = Some(headers::status(&headers).as_u16());
-                    info.response_total_size += size(headers.byte_size());
-                });
-                self.downstream.begin(&headers, end);
-                if end {
-                    self.finish();
-                }
-            }
+            StreamEffect::ResponseHeaders(headers, end) => self.begin_response(&headers, end),
             StreamEffect::ResponseData(data, end) => {
                 self.count(|info| {
                     info.response_size += size(data.len());
@@ -244,6 +230,35 @@ impl Exchange {
             StreamEffect::Read(Half::Request, read) => self.downstream.reading = read,
             StreamEffect::Read(Half::Response, read) => self.upstream.reading = read,
         }
+    }
+
+    fn begin_response(&mut self, headers: &Headers, end: bool) {
+        let Some(status) = headers::status(headers) else { return self.without_status() };
+        self.count(|info| {
+            info.response_code = Some(status);
+            info.response_total_size += size(headers.byte_size());
+        });
+        self.downstream.begin(status, headers, end);
+        if end {
+            self.finish();
+        }
+    }
+
+    /// The filter has taken the response's status away: Envoy answers past the filter.
+    fn without_status(&mut self) {
+        let body = "missing required header: :status";
+        let (length, kind) = (body.len().to_string(), String::from("text/plain"));
+        let headers: Headers = [("content-length", length), ("content-type", kind)].into_iter().collect();
+        self.count(|info| {
+            info.response_code = Some(502);
+            let details = "filter_removed_required_response_headers{missing_required_header:_:status}";
+            details.clone_into(&mut info.response_code_details);
+            info.response_size += size(body.len());
+        });
+        self.downstream.begin(502, &headers, false);
+        self.downstream.data(Bytes::from_static(body.as_bytes()));
+        self.downstream.end(None);
+        self.finish();
     }
 
     fn client_left(&mut self) {

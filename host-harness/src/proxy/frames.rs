@@ -20,6 +20,8 @@ struct Queue {
     pieces: VecDeque<Frame<Bytes>>,
     waiting_bytes: usize,
     end: Option<End>,
+    /// Whether the reader was given the time to send what it has before it hears of a break.
+    flushed: bool,
     reader_gone: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -127,18 +129,22 @@ impl Body for FrameReader {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let Some(queue) = &self.0 else { return Poll::Ready(None) };
         let mut queue = queue.borrow_mut();
-        // What waits in front of a break is dropped with it: the peer must not take it for the whole.
-        if queue.end == Some(End::Aborted) {
-            return Poll::Ready(Some(Err(Aborted)));
-        }
         if let Some(frame) = queue.pieces.pop_front() {
             let taken = frame.data_ref().map_or(0, Bytes::len);
             queue.waiting_bytes = queue.waiting_bytes.saturating_sub(taken);
             wake(queue.writer.take());
             return Poll::Ready(Some(Ok(frame)));
         }
-        if queue.end.is_some() {
-            return Poll::Ready(None);
+        match queue.end {
+            Some(End::Whole) => return Poll::Ready(None),
+            Some(End::Aborted) if queue.flushed => return Poll::Ready(Some(Err(Aborted))),
+            // An error makes hyper drop what it has not sent yet, the headers among it; it sends while it waits.
+            Some(End::Aborted) => {
+                queue.flushed = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            None => {}
         }
         match &mut queue.reader {
             Some(waker) => waker.clone_from(cx.waker()),
@@ -181,6 +187,9 @@ mod tests {
     use http::HeaderMap;
     use http_body_util::BodyExt;
     use hyper::body::Body;
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::task::Poll;
 
     #[tokio::test]
     async fn what_is_written_is_read_in_order_and_ends() {
@@ -200,6 +209,10 @@ mod tests {
         let (writer, mut reader) = channel();
         writer.data(Bytes::from_static(b"half"));
         drop(writer);
+        let half = reader.frame().await.unwrap().unwrap();
+        assert_eq!(half.into_data().unwrap(), "half");
+        let waits = poll_fn(|cx| Poll::Ready(Pin::new(&mut reader).poll_frame(cx).is_pending())).await;
+        assert!(waits, "the peer gets the half first");
         assert!(reader.frame().await.unwrap().is_err());
     }
 

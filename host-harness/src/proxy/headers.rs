@@ -1,11 +1,15 @@
 //! Between hyper's header maps and a filter's: pseudo-headers come and go, hop-by-hop headers end here.
 
+mod unroutable;
+
+pub(super) use unroutable::Unroutable;
+
 use super::frames::FrameReader;
 use crate::abi::Headers;
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, Request, StatusCode, Uri, Version};
+use http::{Method, Request, Uri, Version};
 use hyper::body::Body as _;
 
 /// What concerns one connection only. `te` has its own rule.
@@ -111,12 +115,18 @@ pub(super) fn to_map(headers: &Headers) -> HeaderMap {
     map
 }
 
-/// The status of a response; what is none becomes 500, as a response without one would be.
-pub(super) fn status(headers: &Headers) -> StatusCode {
-    headers
-        .get(":status")
-        .and_then(|status| StatusCode::from_bytes(status).ok())
-        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+/// The headers of a response for a client. Envoy keeps the connection to itself, whatever a filter says of it.
+pub(super) fn to_client(headers: &Headers) -> HeaderMap {
+    let mut map = to_map(headers);
+    for name in HOP_BY_HOP.iter().map(HeaderName::as_str).chain(UNNAMED_HOP_BY_HOP) {
+        map.remove(name);
+    }
+    map
+}
+
+/// The status of a response, even if it is none of HTTP's; `None` if it is no number.
+pub(super) fn status(headers: &Headers) -> Option<u16> {
+    headers.get_str(":status")?.parse().ok()
 }
 
 /// A request on its way to an upstream, before it is known what is spoken there.
@@ -128,23 +138,19 @@ pub(super) struct Outgoing {
     body: FrameReader,
 }
 
-/// No upstream can be asked that.
-#[derive(Debug, thiserror::Error)]
-#[error("the headers have no valid :method, :path or :authority")]
-pub(super) struct Unroutable;
-
 impl Outgoing {
     /// A request with these headers, pseudo-headers among them.
     ///
     /// # Errors
     /// [`Unroutable`].
     pub(super) fn new(headers: &Headers, body: FrameReader) -> Result<Self, Unroutable> {
-        let pseudo = |name| headers.get(name).filter(|value| !value.is_empty()).ok_or(Unroutable);
-        let method = Method::from_bytes(pseudo(":method")?).map_err(|_| Unroutable)?;
+        let pseudo = |name| headers.get(name).filter(|value| !value.is_empty()).ok_or(Unroutable::Missing(name));
+        let method = Method::from_bytes(pseudo(":method")?).map_err(|_| Unroutable::Malformed)?;
         let path = Bytes::copy_from_slice(pseudo(":path")?);
         let authority = Bytes::copy_from_slice(pseudo(":authority")?);
-        PathAndQuery::from_maybe_shared(path.clone()).map_err(|_| Unroutable)?;
-        Authority::from_maybe_shared(authority.clone()).map_err(|_| Unroutable)?;
+        PathAndQuery::from_maybe_shared(path.clone()).map_err(|_| Unroutable::Malformed)?;
+        Authority::from_maybe_shared(authority.clone()).map_err(|_| Unroutable::Malformed)?;
+        unroutable::check(headers)?;
         Ok(Self { method, authority, path, headers: to_map(headers), body })
     }
 
@@ -195,7 +201,7 @@ impl From<Request<FrameReader>> for Outgoing {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outgoing, of_request, to_map};
+    use super::{Outgoing, of_request, status, to_client, to_map};
     use crate::abi::Headers;
     use crate::proxy::frames;
     use http::Request;
@@ -214,10 +220,9 @@ mod tests {
 
     #[test]
     fn a_request_that_never_left_can_be_sent_in_the_other_protocol() {
-        let headers: Headers =
-            [(":method", "POST"), (":path", "/a?b"), (":authority", "h:1"), ("x", "1"), ("x", "2"), ("bad name", "3")]
-                .into_iter()
-                .collect();
+        let headers: Headers = [(":method", "POST"), (":path", "/a?b"), (":authority", "h:1"), ("x", "1"), ("x", "2")]
+            .into_iter()
+            .collect();
         let outgoing = Outgoing::new(&headers, frames::empty()).unwrap();
         let http1 = outgoing.http1();
         assert_eq!((http1.uri().to_string(), &http1.headers()["host"]), ("/a?b".to_owned(), &"h:1".parse().unwrap()));
@@ -225,7 +230,37 @@ mod tests {
         assert_eq!(http2.uri(), "https://h:1/a?b");
         assert_eq!(http2.headers().get_all("x").iter().count(), 2);
         assert!(!http2.headers().contains_key("host"));
-        assert!(Outgoing::new(&Headers::new(), frames::empty()).is_err());
         assert_eq!(to_map(&headers).len(), 2);
+    }
+    #[test]
+    fn what_http_cannot_carry_is_refused_in_envoys_words() {
+        let refusal = |name: &str, value: &str| {
+            let mut headers: Headers = [(":method", "GET"), (":path", "/"), (":authority", "h")].into_iter().collect();
+            headers.set(name, value);
+            Outgoing::new(&headers, frames::empty()).err().map(|refused| (refused.status(), refused.to_string()))
+        };
+        let refused = |status, text: &str| Some((status, text.to_owned()));
+        assert_eq!(refusal("x", "1"), None);
+        assert_eq!(refusal(":method", ""), refused(503, "missing required header: :method"));
+        assert_eq!(refusal("x", "a\r\nb"), refused(503, "invalid header value for: x"));
+        assert_eq!(refusal("a b", "1"), refused(503, "invalid header name: a b"));
+        assert_eq!(refusal("", "1").map(|(status, _)| status), Some(400));
+        assert_eq!(refusal(":path", "a b").map(|(status, _)| status), Some(400));
+    }
+
+    #[test]
+    fn a_client_is_told_nothing_of_connections_by_a_filter() {
+        let headers: Headers = [
+            (":status", "007"),
+            ("connection", "close"),
+            ("transfer-encoding", "chunked"),
+            ("keep-alive", "5"),
+            ("x", "1"),
+        ]
+        .into_iter()
+        .collect();
+        let sent = to_client(&headers);
+        assert_eq!((sent.len(), status(&headers)), (1, Some(7)));
+        assert_eq!(status(&[(":status", "abc")].into_iter().collect()), None);
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::abi::Headers;
 use crate::proxy::frames::{self, FrameReader, FrameWriter};
-use crate::proxy::headers::{status, to_map};
+use crate::proxy::headers::{to_client, to_map};
 use bytes::Bytes;
-use http::{Method, Response, Version};
+use http::{Method, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
@@ -51,9 +51,10 @@ impl Downstream {
         header_only
     }
 
-    /// Begins the response.
-    pub(super) fn begin(&mut self, headers: &Headers, end: bool) {
+    /// Begins the response; with a status that HTTP does not have, the stream is broken off.
+    pub(super) fn begin(&mut self, status: u16, headers: &Headers, end: bool) {
         let Some(reply) = self.reply.take() else { return };
+        let Ok(status) = StatusCode::from_u16(status) else { return };
         let body = if end {
             frames::empty()
         } else {
@@ -62,8 +63,8 @@ impl Downstream {
             reader
         };
         let mut response = Response::new(body);
-        *response.status_mut() = status(headers);
-        *response.headers_mut() = to_map(headers);
+        *response.status_mut() = status;
+        *response.headers_mut() = to_client(headers);
         // A client that has left is noticed when the stream is polled.
         let _ = reply.send(response);
     }

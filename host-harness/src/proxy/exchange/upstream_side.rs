@@ -37,7 +37,7 @@ pub(super) struct Upstream {
     request: Option<FrameWriter>,
     route: Option<Rc<RouteConfig>>,
     cluster: Option<Arc<Cluster>>,
-    /// When the whole request was on its way.
+    /// When the request began to go out.
     asked: Option<Duration>,
     responding: bool,
 }
@@ -127,9 +127,14 @@ impl Exchange {
             let (writer, body) = frames::channel();
             (Some(writer), body)
         };
-        let Ok(request) = Outgoing::new(headers, body) else {
-            return self.reply(local_reply(400, "", "invalid_request_headers"), 0);
+        let request = match Outgoing::new(headers, body) {
+            Ok(request) => request,
+            Err(refused) => {
+                let (status, body) = (refused.status(), refused.body());
+                return self.reply(local_reply(status, body, &refused.details()), 0);
+            }
         };
+        self.upstream.asked = Some(self.site.clock.monotonic());
         self.upstream.request = writer;
         self.upstream.cluster = Some(Arc::clone(pool.cluster()));
         self.upstream.stage = Stage::Waiting(Box::pin(pool.send(request, self.downstream.http2)));
@@ -151,7 +156,6 @@ impl Exchange {
 
     /// The whole request is on its way: Envoy's route timeout begins.
     fn asked(&mut self) {
-        self.upstream.asked = Some(self.site.clock.monotonic());
         let timeout = self.upstream.route.as_ref().and_then(|route| route.timeout);
         self.deadline.route(timeout);
     }
@@ -169,21 +173,20 @@ impl Exchange {
         };
         let (head, body) = response.into_parts();
         let headers = of_response(&head);
-        let asked = self.upstream.asked;
-        let now = self.site.clock.monotonic();
         self.count(|info| {
             info.upstream.address = Some(address);
             info.upstream.local_address = local;
-            info.backend_latency = asked.map(|asked| now.saturating_sub(asked));
             info.response_code = Some(head.status.as_u16());
             "via_upstream".clone_into(&mut info.response_code_details);
         });
         self.upstream.responding = true;
         let end = body.is_end_stream();
         let http2 = head.version == http::Version::HTTP_2;
-        self.upstream.stage = if end { Stage::Idle } else { Stage::Streaming { body, http2, _lease: lease } };
         if end {
-            self.deadline.route(None);
+            drop(lease);
+            self.response_ended();
+        } else {
+            self.upstream.stage = Stage::Streaming { body, http2, _lease: lease };
         }
         let id = self.id;
         self.site.guest.with(|worker| worker.response_headers(id, headers, end));
@@ -277,5 +280,7 @@ impl Exchange {
     fn response_ended(&mut self) {
         self.upstream.stage = Stage::Idle;
         self.deadline.route(None);
+        let (asked, now) = (self.upstream.asked, self.site.clock.monotonic());
+        self.count(|info| info.backend_latency = asked.map(|asked| now.saturating_sub(asked)));
     }
 }

@@ -31,8 +31,10 @@ async fn exchange(pools: &Pools, mut call: HttpCall) -> CallResult {
         call.headers.set("content-length", call.body.len().to_string());
     }
     // Envoy drops the call's trailers.
-    let Ok(request) = Outgoing::new(&call.headers, frames::whole(call.body)) else {
-        return response(503, Bytes::new());
+    let request = match Outgoing::new(&call.headers, frames::whole(call.body)) {
+        Ok(request) => request,
+        // Only the client of a stream is told what was wrong.
+        Err(refused) => return response(refused.status(), Bytes::new()),
     };
     match pool.send(request, false).await {
         Err(failure) => failed(&failure),

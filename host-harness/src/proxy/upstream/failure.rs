@@ -39,8 +39,9 @@ impl Failure {
     pub(in crate::proxy) fn of(error: &hyper::Error) -> Self {
         let h2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
         match h2 {
+            // Whoever finds the error.
+            Some(h2) if h2.reason() == Some(h2::Reason::PROTOCOL_ERROR) => Self::Protocol,
             Some(h2) if h2.is_reset() && h2.is_remote() => Self::Reset,
-            Some(h2) if h2.reason() == Some(h2::Reason::PROTOCOL_ERROR) && !h2.is_remote() => Self::Protocol,
             _ if error.is_parse() => Self::Protocol,
             _ => Self::Terminated,
         }

@@ -10,7 +10,11 @@ pub(super) fn get<'a>(stream: &'a StreamContext, name: &[u8]) -> Option<Value<'a
     let trailers = stream.response.trailers.get();
     match name {
         b"code" => info.response_code.map(|code| Value::Signed(code.into())),
-        b"code_details" => info.response_code.map(|_| Value::text(&info.response_code_details)),
+        // A client that leaves early is a reason without a code.
+        b"code_details" => {
+            let is_known = info.response_code.is_some() || !info.response_code_details.is_empty();
+            is_known.then(|| Value::text(&info.response_code_details))
+        }
         b"flags" => Some(Value::count(info.response_flags)),
         b"grpc_status" => grpc_status(headers, trailers, info.response_code).map(Value::Signed),
         b"size" => Some(Value::count(info.response_size)),
