@@ -20,7 +20,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A proxy: listeners in front, one filter, clusters behind.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProxyConfig {
     /// What the filter reads as `xds.node`.
     pub node: Node,
@@ -48,7 +48,7 @@ pub struct ProxyConfig {
 }
 
 /// A filter and its settings, in the terms of Envoy's `PluginConfig` and `VmConfig`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PluginConfig {
     /// The module.
     pub wasm: Source,

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -34,6 +35,7 @@ struct Control {
     shared: Arc<Shared>,
     engine: Engine,
     workers: Vec<mpsc::UnboundedSender<Command>>,
+    threads: Vec<JoinHandle<()>>,
     listeners: Listeners,
     addresses: Addresses,
     status: Arc<Status>,
@@ -93,16 +95,15 @@ impl Control {
             connections: AtomicU64::new(1),
             tracing: config.tracing.as_ref().map(build::tracing).transpose()?.map(Arc::new),
         });
-        let mut workers = Vec::new();
+        let (mut workers, mut threads) = (Vec::new(), Vec::new());
         for index in 0..config.workers {
             let (commands, taken) = mpsc::unbounded_channel();
-            // A worker ends when its commands do; nobody needs to wait for that.
-            drop(thread::start(index, Arc::clone(&shared), taken)?);
+            threads.push(thread::start(index, Arc::clone(&shared), taken)?);
             workers.push(commands);
         }
         let listeners = Listeners::new(workers.clone(), config.max_connections);
         let (generation, wasm) = (None, Bytes::new());
-        let mut control = Self { shared, engine, workers, listeners, addresses, status, generation, wasm };
+        let mut control = Self { shared, engine, workers, threads, listeners, addresses, status, generation, wasm };
         control.apply(config).await?;
         control.status.set_live(true);
         Ok((control, admin))
@@ -124,6 +125,7 @@ impl Control {
                 }
                 Order::Drain(done) => {
                     let whole = self.drain().await;
+                    self.end();
                     let _ = done.send(whole);
                     return;
                 }
@@ -224,6 +226,17 @@ impl Control {
             let _ = tracing.shutdown(LAST_SPANS).await;
         }
         whole
+    }
+
+    /// Ends the workers, with whatever they still serve, and waits until their threads have gone.
+    fn end(self) {
+        for worker in &self.workers {
+            let _ = worker.send(Command::End);
+        }
+        for thread in self.threads {
+            // One that has panicked has gone too.
+            let _ = thread.join();
+        }
     }
 
     fn next(&self, number: impl Fn(&Generation) -> u64, changed: bool) -> u64 {

@@ -16,7 +16,7 @@ use hyper::body::Body as _;
 const HOP_BY_HOP: [HeaderName; 4] =
     [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE, HeaderName::from_static("keep-alive")];
 const UNNAMED_HOP_BY_HOP: [&str; 2] = ["http2-settings", "proxy-connection"];
-const FORWARDED_PROTO: &str = "x-forwarded-proto";
+pub(super) const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// What only Envoys behind this one would be asked for, without `x-envoy-`. Envoy takes them from clients that it does not know;
 /// and retries below a filter would turn one push into two.
@@ -144,9 +144,10 @@ impl Outgoing {
     /// # Errors
     /// [`Unroutable`].
     pub(super) fn new(headers: &Headers, body: FrameReader) -> Result<Self, Unroutable> {
-        let pseudo = |name| headers.get(name).filter(|value| !value.is_empty()).ok_or(Unroutable::Missing(name));
+        let pseudo = |name| headers.get(name).ok_or(Unroutable::Missing(name));
         let method = Method::from_bytes(pseudo(":method")?).map_err(|_| Unroutable::Malformed)?;
-        let path = Bytes::copy_from_slice(pseudo(":path")?);
+        let path = Some(pseudo(":path")?).filter(|path| !path.is_empty()).ok_or(Unroutable::Malformed)?;
+        let path = Bytes::copy_from_slice(path);
         let authority = Bytes::copy_from_slice(pseudo(":authority")?);
         PathAndQuery::from_maybe_shared(path.clone()).map_err(|_| Unroutable::Malformed)?;
         Authority::from_maybe_shared(authority.clone()).map_err(|_| Unroutable::Malformed)?;
@@ -241,7 +242,9 @@ mod tests {
         };
         let refused = |status, text: &str| Some((status, text.to_owned()));
         assert_eq!(refusal("x", "1"), None);
-        assert_eq!(refusal(":method", ""), refused(503, "missing required header: :method"));
+        let missing = Outgoing::new(&Headers::new(), frames::empty()).err().map(|refused| refused.to_string());
+        assert_eq!(missing.as_deref(), Some("missing required header: :method"));
+        assert_eq!(refusal(":method", "").map(|(status, _)| status), Some(400));
         assert_eq!(refusal("x", "a\r\nb"), refused(503, "invalid header value for: x"));
         assert_eq!(refusal("a b", "1"), refused(503, "invalid header name: a b"));
         assert_eq!(refusal("", "1").map(|(status, _)| status), Some(400));

@@ -50,6 +50,8 @@ pub(super) enum Command {
     Drain(Option<Arc<str>>),
     /// Answer when no connection is left.
     Idle(oneshot::Sender<()>),
+    /// End at once.
+    End,
 }
 
 /// A connection on its way to a worker.
@@ -96,7 +98,11 @@ pub(super) fn start(
     let name = format!("worker-{index}");
     std::thread::Builder::new().name(name).spawn(move || {
         match builder.enable_all().build_local(tokio::runtime::LocalOptions::default()) {
-            Ok(runtime) => runtime.block_on(Thread::run(shared, commands)),
+            Ok(runtime) => {
+                runtime.block_on(Thread::run(shared, commands));
+                // A name that is still being looked up holds nobody up.
+                runtime.shutdown_background();
+            }
             // The commands are dropped, which whoever waits for the worker sees.
             Err(error) => drop(error),
         }
@@ -117,7 +123,7 @@ impl Thread {
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    None => return,
+                    None | Some(Command::End) => return,
                     Some(Command::Apply(generation, done)) => {
                         // Whoever asked may have given up.
                         let _ = done.send(thread.apply(&generation));

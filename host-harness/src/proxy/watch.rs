@@ -3,6 +3,7 @@
 use super::config::{self, Faults, ProxyConfig, Source};
 use super::error::ProxyError;
 use super::handle::ProxyHandle;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -32,28 +33,36 @@ pub async fn follow(
     mut tell: impl FnMut(Reloaded),
 ) {
     let mut seen = signature(file, &current);
+    // The file may have changed since `current` was read from it: starting a proxy takes a while.
+    if !load(file, &environment).is_ok_and(|config| config == current) {
+        seen.clear();
+    }
     loop {
         tokio::time::sleep(INTERVAL).await;
         let now = signature(file, &current);
         if now == seen {
             continue;
         }
+        // Taken before the reading: what is written meanwhile is a further change.
+        seen = now;
         let reloaded = match load(file, &environment) {
             Err(reloaded) => {
                 proxy.reload_failed();
                 reloaded
             }
-            Ok(config) => match proxy.reload(config.clone()).await {
-                Ok(()) => {
-                    current = config;
-                    Reloaded::Taken
+            Ok(config) => {
+                let named = files(&config).map(version);
+                let next: Signature = seen.iter().take(1).cloned().chain(named).collect();
+                match proxy.reload(config.clone()).await {
+                    Ok(()) => {
+                        (current, seen) = (config, next);
+                        Reloaded::Taken
+                    }
+                    Err(error) => Reloaded::Refused(error),
                 }
-                Err(error) => Reloaded::Refused(error),
-            },
+            }
         };
         tell(reloaded);
-        // The signature from before the reading: what was written meanwhile is a further change.
-        seen = if seen.len() == now.len() { now } else { signature(file, &current) };
     }
 }
 
@@ -62,20 +71,26 @@ fn load(file: &Path, environment: &impl Fn(&str) -> Option<String>) -> Result<Pr
     config::load(&text, file.parent().unwrap_or(Path::new("")), environment).map_err(Reloaded::Faulty)
 }
 
-/// What tells two versions of some files apart; `None` for one that is not there.
-type Signature = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
+/// What tells two versions of some files apart: when it was written, its length, and its number, which is another when a new
+/// file takes its place within one tick of the clock. `None` for one that is not there.
+type Signature = Vec<(PathBuf, Option<(SystemTime, u64, u64)>)>;
 
 fn signature(file: &Path, config: &ProxyConfig) -> Signature {
+    std::iter::once(file).chain(files(config)).map(version).collect()
+}
+
+fn version(path: &Path) -> (PathBuf, Option<(SystemTime, u64, u64)>) {
+    let seen = std::fs::metadata(path).and_then(|metadata| Ok((metadata.modified()?, metadata.len(), metadata.ino())));
+    (path.to_owned(), seen.ok())
+}
+
+/// The files that a config names.
+fn files(config: &ProxyConfig) -> impl Iterator<Item = &Path> {
     let plugin = &config.plugin;
     let sources = [&plugin.wasm, &plugin.configuration, &plugin.vm_configuration].into_iter();
     let authorities = config.clusters.iter().filter_map(|cluster| cluster.tls.as_ref()?.ca.as_ref());
-    let files = sources.chain(authorities).filter_map(|source| match source {
+    sources.chain(authorities).filter_map(|source| match source {
         Source::File(path) => Some(path.as_path()),
         Source::Inline(_) => None,
-    });
-    let version = |path: &Path| {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
-    };
-    std::iter::once(file).chain(files).map(|path| (path.to_owned(), version(path))).collect()
+    })
 }

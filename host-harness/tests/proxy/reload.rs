@@ -103,9 +103,13 @@ fn write(directory: &Path, path_prefix: &str, upstream: std::net::SocketAddr) ->
          address: 127.0.0.1:0\n  routes: [{{ path_prefix: {path_prefix}, cluster: service }}]\nclusters:\n- name: \
          service\n  endpoints: [\"{upstream}\"]\n"
     );
-    // As an operator should: a whole file takes the old one's place.
+    put(directory, "proxy.yaml", &text)
+}
+
+/// As an operator should: a whole file takes the old one's place.
+fn put(directory: &Path, name: &str, text: &str) -> Result<()> {
     fs::write(directory.join("new"), text)?;
-    fs::rename(directory.join("new"), directory.join("proxy.yaml"))?;
+    fs::rename(directory.join("new"), directory.join(name))?;
     Ok(())
 }
 
@@ -132,7 +136,7 @@ async fn a_file_is_followed_and_a_bad_one_changes_nothing() -> Result<()> {
         assert_eq!(get(&proxy, "/two").await?.status, 200);
         write(directory.path(), "/three", upstream)?;
         assert!(matches!(told.recv().await, Some(Reloaded::Taken)));
-        fs::write(directory.path().join("plugin.json"), "bad")?;
+        put(directory.path(), "plugin.json", "bad")?;
         assert!(matches!(told.recv().await, Some(Reloaded::Refused(ProxyError::Filter(_)))));
         assert_eq!(get(&proxy, "/three").await?.status, 200);
         Ok(())

@@ -73,3 +73,20 @@ async fn an_upstream_that_cannot_prove_its_name_gets_nothing() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn authorities_that_a_file_names_anew_are_trusted_after_a_reload() -> Result<()> {
+    let ((address, pem), (_, other)) = (upstream().await?, upstream().await?);
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("ca.pem");
+    std::fs::write(&file, other)?;
+    let mut config = config(address)?;
+    let ca = Some(Source::File(file.clone()));
+    config.clusters[0].tls = Some(TlsConfig { sni: Some("vendor.test".to_owned()), ca });
+    let proxy = run(config.clone()).await?;
+    assert_eq!(get(&proxy, "/").await?.status, 503);
+    std::fs::write(&file, pem)?;
+    proxy.reload(config).await?;
+    assert_eq!(get(&proxy, "/").await?.status, 200);
+    Ok(())
+}

@@ -5,7 +5,7 @@ use crate::abi::Headers;
 use crate::filter::{StreamInfo, flags};
 use crate::proxy::config::{ClusterChoice, RouteConfig};
 use crate::proxy::frames::{self, FrameWriter};
-use crate::proxy::headers::{Outgoing, of_response, of_trailers, to_map};
+use crate::proxy::headers::{FORWARDED_PROTO, Outgoing, of_response, of_trailers, to_map};
 use crate::proxy::upstream::{Cluster, Failure, Lease, Reply};
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, Incoming};
@@ -107,7 +107,10 @@ impl Exchange {
     pub(super) fn route(&mut self, headers: &Headers, end: bool) {
         let (authority, path) =
             (headers.get(":authority").unwrap_or_default(), headers.get(":path").unwrap_or_default());
-        let Some(route) = self.listener.routes.find(authority, path).cloned() else {
+        // Without it Envoy takes a request for one that it has refused, which has no route.
+        let routable = headers.get(FORWARDED_PROTO).is_some();
+        let route = self.listener.routes.find(authority, path).filter(|_| routable).cloned();
+        let Some(route) = route else {
             return self.reply(local_reply(404, "", "route_not_found"), flags::NO_ROUTE_FOUND);
         };
         let cluster = match &route.cluster {

@@ -47,6 +47,12 @@ impl Cluster {
         Ok(Self { metrics, config, tls, connections, pending, requests, addresses })
     }
 
+    /// Whether this is what a config asks for, down to the authorities in the file that it names.
+    fn serves(&self, config: &ClusterConfig) -> bool {
+        let is_current = |tls: &tls::Connector| config.tls.as_ref().is_some_and(|config| tls.is_current(config));
+        self.config == *config && self.tls.as_ref().is_none_or(is_current)
+    }
+
     fn has_names(&self) -> bool {
         self.config.endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Name { .. }))
     }
@@ -148,7 +154,7 @@ impl Directory {
     ) -> Result<BTreeMap<String, Arc<Cluster>>, (usize, TlsError)> {
         let current = self.clusters();
         let cluster = |(index, config): (usize, &ClusterConfig)| {
-            let kept = current.get(&config.name).filter(|cluster| cluster.config == *config).cloned();
+            let kept = current.get(&config.name).filter(|cluster| cluster.serves(config)).cloned();
             let cluster = match kept {
                 Some(cluster) => cluster,
                 None => Arc::new(Cluster::new(config.clone(), metrics).map_err(|error| (index, error))?),

@@ -1,6 +1,7 @@
 //! TLS towards a cluster, with rustls and ring.
 
-use crate::proxy::config::{Protocol, TlsConfig};
+use crate::proxy::config::{Protocol, Source, TlsConfig};
+use bytes::Bytes;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -30,21 +31,32 @@ pub(in crate::proxy) enum TlsError {
 #[derive(Clone)]
 pub(super) struct Connector {
     connector: TlsConnector,
+    /// The file of authorities as it was read.
+    ca: Option<Bytes>,
     sni: Option<String>,
 }
 
 impl Connector {
     pub(super) fn new(config: &TlsConfig, protocol: Protocol) -> Result<Self, TlsError> {
+        let ca = config.ca.as_ref().map(Source::read).transpose()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let mut client = client.with_root_certificates(authorities(config)?).with_no_client_auth();
+        let mut client = client.with_root_certificates(authorities(ca.as_deref())?).with_no_client_auth();
         let http1 = b"http/1.1".to_vec();
         client.alpn_protocols = match protocol {
             Protocol::Http1 => vec![http1],
             Protocol::Http2 => vec![b"h2".to_vec()],
             Protocol::Auto | Protocol::Downstream => vec![b"h2".to_vec(), http1],
         };
-        Ok(Self { connector: TlsConnector::from(Arc::new(client)), sni: config.sni.clone() })
+        Ok(Self { connector: TlsConnector::from(Arc::new(client)), ca, sni: config.sni.clone() })
+    }
+
+    /// Whether a file of authorities, read anew, is as it was. One that cannot be read is not.
+    pub(super) fn is_current(&self, config: &TlsConfig) -> bool {
+        match (&config.ca, &self.ca) {
+            (Some(source), Some(ca)) => source.read().is_ok_and(|now| now == *ca),
+            (now, ca) => now.is_none() && ca.is_none(),
+        }
     }
 
     /// Encrypts a connection; the name is `host` unless the config says another.
@@ -55,13 +67,13 @@ impl Connector {
     }
 }
 
-fn authorities(config: &TlsConfig) -> Result<RootCertStore, TlsError> {
+fn authorities(ca: Option<&[u8]>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    let Some(ca) = &config.ca else {
+    let Some(ca) = ca else {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         return Ok(roots);
     };
-    for certificate in CertificateDer::pem_slice_iter(&ca.read()?) {
+    for certificate in CertificateDer::pem_slice_iter(ca) {
         let certificate = certificate.map_err(|error| TlsError::Certificate(error.to_string()))?;
         roots.add(certificate).map_err(|error| TlsError::Certificate(error.to_string()))?;
     }
