@@ -124,9 +124,10 @@ async fn a_file_is_followed_and_a_bad_one_changes_nothing() -> Result<()> {
     let config = load(&fs::read_to_string(&file)?, directory.path(), |_| None)?;
     let proxy = start(config.clone(), Surroundings::default()).await?;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    // Before anybody follows it.
+    write(directory.path(), "/two", upstream)?;
     let following = follow(&proxy, &file, config, |_| None, |reloaded| drop(tell.send(reloaded)));
     let acting = async {
-        write(directory.path(), "/two", upstream)?;
         assert!(matches!(told.recv().await, Some(Reloaded::Taken)));
         assert_eq!(get(&proxy, "/one").await?.status, 404);
         assert_eq!(get(&proxy, "/two").await?.status, 200);
