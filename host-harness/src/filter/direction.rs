@@ -258,7 +258,7 @@ impl Worker {
         }
         if had_trailers && through_filter {
             self.trailers_through(id, half);
-        } else if had_trailers || self.side(id, half).is_some_and(|side| side.has_trailers) {
+        } else if had_trailers {
             self.pass_trailers(id, half);
         }
     }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// What becomes of the streams of a VM that has failed.
@@ -46,7 +47,7 @@ pub struct Node {
 }
 
 /// A filter's configuration, as in Envoy's `PluginConfig` and `VmConfig`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plugin {
     /// The name in logs and statistics.
     pub name: String,
@@ -84,5 +85,18 @@ impl Default for Plugin {
             limits: Limits::default(),
             node: Node::default(),
         }
+    }
+}
+
+/// Without configurations and the values of variables, which may hold secrets.
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("name", &self.name)
+            .field("root_id", &self.root_id)
+            .field("vm_id", &self.vm_id)
+            .field("environment_variables", &self.environment_variables.keys())
+            .field("failure_policy", &self.failure_policy)
+            .finish_non_exhaustive()
     }
 }

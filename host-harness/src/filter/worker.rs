@@ -123,8 +123,12 @@ impl Worker {
         let old = match &self.vm {
             Slot::Running(_, root) => *root,
             Slot::Failed => {
-                self.plugin = plugin;
-                return self.start_vm();
+                let before = std::mem::replace(&mut self.plugin, plugin);
+                let started = self.start_vm();
+                if started.is_err() {
+                    self.plugin = before;
+                }
+                return started;
             }
         };
         match self.add_root(Arc::clone(&plugin)) {

@@ -48,7 +48,7 @@ pub struct ProxyConfig {
 }
 
 /// A filter and its settings, in the terms of Envoy's `PluginConfig` and `VmConfig`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PluginConfig {
     /// The module.
     pub wasm: Source,
@@ -241,6 +241,18 @@ impl Default for PluginConfig {
             allow_on_headers_stop_iteration: false,
             limits: Limits::default(),
         }
+    }
+}
+
+/// Without the values of variables, which may hold secrets.
+impl fmt::Debug for PluginConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginConfig")
+            .field("wasm", &self.wasm)
+            .field("configuration", &self.configuration)
+            .field("name", &self.name)
+            .field("environment_variables", &self.environment_variables.keys())
+            .finish_non_exhaustive()
     }
 }
 

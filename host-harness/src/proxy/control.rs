@@ -13,6 +13,7 @@ use super::upstream::Directory;
 use crate::filter::{WorkerError, WorkerStats};
 use crate::vm::{Engine, EngineOptions};
 use bytes::Bytes;
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
@@ -40,6 +41,8 @@ struct Control {
     addresses: Addresses,
     status: Arc<Status>,
     generation: Option<Arc<Generation>>,
+    /// The last number that was given out.
+    last_number: Cell<u64>,
     /// The module's bytes, to see whether they have changed.
     wasm: Bytes,
 }
@@ -102,8 +105,18 @@ impl Control {
             workers.push(commands);
         }
         let listeners = Listeners::new(workers.clone(), config.max_connections);
-        let (generation, wasm) = (None, Bytes::new());
-        let mut control = Self { shared, engine, workers, threads, listeners, addresses, status, generation, wasm };
+        let mut control = Self {
+            shared,
+            engine,
+            workers,
+            threads,
+            listeners,
+            addresses,
+            status,
+            generation: None,
+            last_number: Cell::new(0),
+            wasm: Bytes::new(),
+        };
         control.apply(config).await?;
         control.status.set_live(true);
         Ok((control, admin))
@@ -148,6 +161,10 @@ impl Control {
         };
         if let Err(error) = taken.await {
             self.shared.directory.replace((*previous).clone());
+            if let Some(current) = &self.generation {
+                // Some workers may have taken what another has refused. They have taken this one before.
+                let _ = self.tell_workers(current).await;
+            }
             return Err(error);
         }
         for name in self.listeners.apply(&generation.config.listeners, prepared)? {
@@ -239,8 +256,13 @@ impl Control {
         }
     }
 
+    /// The number of a VM or a configuration: a new one if it has changed, which no earlier one had, in force or refused.
     fn next(&self, number: impl Fn(&Generation) -> u64, changed: bool) -> u64 {
         let current = self.generation.as_deref().map_or(0, number);
-        current + u64::from(changed)
+        if !changed {
+            return current;
+        }
+        self.last_number.set(self.last_number.get() + 1);
+        self.last_number.get()
     }
 }

@@ -10,7 +10,7 @@ use super::report;
 use super::scenario::Scenario;
 use super::summary::Summary;
 use super::world::{Guest, Silent, World};
-use crate::filter::{FailurePolicy, Plugin, WorkerError};
+use crate::filter::{FailurePolicy, Limits, Plugin, WorkerError};
 use crate::process::LogSink;
 use crate::vm::Module;
 
@@ -73,6 +73,8 @@ fn guest(filter: &Filter) -> Guest<'_> {
         environment_variables: [("POINTSMAN_SECRET".to_owned(), filter.secret.clone())].into(),
         failure_policy: FailurePolicy::Reload { backoff: Duration::from_millis(20) },
         allow_on_headers_stop_iteration: true,
+        // It is real time that this limits, and a machine that is slow today must not change what comes out.
+        limits: Limits { call_time: Duration::from_secs(3600), ..Limits::default() },
         ..Plugin::default()
     };
     let silent = || Arc::new(Silent) as Arc<dyn LogSink>;

@@ -1,6 +1,6 @@
 //! What the host functions of one VM work on: the `T` of its `Store<T>`.
 
-use crate::abi::Headers;
+use crate::abi::{Headers, Status};
 use crate::filter::{CallId, GrpcCall, Half, HttpCall, LocalReply, Plugin, StreamInfo};
 use crate::process::{Environment, Metric, Process};
 use bytes::{Bytes, BytesMut};
@@ -36,6 +36,8 @@ pub(crate) struct VmState {
     pub(crate) allocate: Option<wasmtime::TypedFunc<u32, u32>>,
     /// What the guest has defined, by metric id without its two low bits.
     pub(crate) metrics: Vec<(crate::abi::MetricKind, Arc<Metric>)>,
+    /// The numbers of what the guest has defined, from 1, by kind and name.
+    pub(crate) metric_numbers: HashMap<crate::abi::MetricKind, HashMap<String, u32>>,
     /// What the guest has asked for in this call; executed in order once the call has returned.
     pub(crate) deferred: Vec<Deferred>,
     /// The calls that wait for an answer, with the root context that made them.
@@ -47,6 +49,13 @@ pub(crate) struct VmState {
     /// Wasmtime's own bounds.
     pub(crate) limits: wasmtime::StoreLimits,
 }
+
+/// The tables of one guest; toolchains make one.
+const MAX_TABLES: usize = 16;
+/// The entries of one table, each of which costs the host a pointer.
+const MAX_TABLE_ELEMENTS: usize = 1 << 20;
+/// What a guest can ask for in one call; a call that asks for more fails from there on.
+const MAX_DEFERRED: usize = 4_096;
 
 /// What a VM is made with.
 pub(crate) struct VmSetup {
@@ -60,7 +69,12 @@ impl VmState {
     /// The state of a VM that has not been instantiated.
     pub(crate) fn new(setup: VmSetup) -> Self {
         let VmSetup { process, environment, plugin, wake } = setup;
-        let limits = wasmtime::StoreLimitsBuilder::new().memory_size(plugin.limits.memory_bytes).build();
+        let limits = wasmtime::StoreLimitsBuilder::new()
+            .memories(1)
+            .memory_size(plugin.limits.memory_bytes)
+            .tables(MAX_TABLES)
+            .table_elements(MAX_TABLE_ELEMENTS)
+            .build();
         Self {
             process,
             environment,
@@ -75,12 +89,25 @@ impl VmState {
             memory: None,
             allocate: None,
             metrics: Vec::new(),
+            metric_numbers: HashMap::new(),
             deferred: Vec::new(),
             pending_calls: HashMap::new(),
             last_calls: [0; 3],
             declared: BTreeSet::new(),
             limits,
         }
+    }
+
+    /// Notes what is to be done once the guest's call has returned.
+    ///
+    /// # Errors
+    /// [`Status::InternalFailure`]: the call has asked for too much already.
+    pub(crate) fn defer(&mut self, deferred: Deferred) -> Result<(), Status> {
+        if self.deferred.len() >= MAX_DEFERRED {
+            return Err(Status::InternalFailure);
+        }
+        self.deferred.push(deferred);
+        Ok(())
     }
 
     /// The context that a host function acts on: the effective one if it still exists, else the current one; `None` for the

@@ -1,7 +1,7 @@
 //! One worker's connections to one cluster. A request is sent once: only one that never left this machine, because the
 //! connection closed before it was written, is given another connection.
 
-use super::cluster::{Cluster, InUse};
+use super::cluster::{Cluster, Gauge, InUse};
 use super::connect::{Connection, Sender, connect};
 use super::failure::Failure;
 use crate::proxy::config::Protocol;
@@ -26,6 +26,8 @@ pub(in crate::proxy) struct Pool {
     cluster: Arc<Cluster>,
     hosts: RefCell<Vec<Host>>,
     next: Cell<usize>,
+    /// HTTP/1 connections of this pool.
+    own: Gauge,
     freed: Notify,
 }
 
@@ -57,6 +59,18 @@ struct Attempt {
     failure: RefCell<Option<Failure>>,
     done: Cell<bool>,
     changed: Notify,
+}
+
+/// A connection's place in its pool. One that waits for a place is told when it goes, even if it never got connected.
+struct Slot {
+    pool: Rc<Pool>,
+    _own: Option<InUse>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.pool.freed.notify_one();
+    }
 }
 
 /// A response whose body is still to be read.
@@ -106,7 +120,13 @@ impl Drop for Lease {
 
 impl Pool {
     pub(in crate::proxy) fn new(cluster: Arc<Cluster>) -> Rc<Self> {
-        Rc::new(Self { cluster, hosts: RefCell::default(), next: Cell::new(0), freed: Notify::new() })
+        Rc::new(Self {
+            cluster,
+            hosts: RefCell::default(),
+            next: Cell::new(0),
+            own: Gauge::default(),
+            freed: Notify::new(),
+        })
     }
 
     pub(in crate::proxy) fn cluster(&self) -> &Arc<Cluster> {
@@ -204,11 +224,10 @@ impl Pool {
                 if let Some(idle) = self.idle(address) {
                     return Ok(idle);
                 }
-                if let Some(in_use) = self.cluster.connections.take(self.cluster.config.max_connections) {
+                if let Some(in_use) = self.take_slot() {
                     self.cluster.resolve().await;
-                    let pool = Rc::clone(self);
-                    let freed = move || pool.freed.notify_one();
-                    return connect(Arc::clone(&self.cluster), address, false, in_use, freed).await;
+                    let slot = Slot { pool: Rc::clone(self), _own: self.own.take(usize::MAX) };
+                    return connect(Arc::clone(&self.cluster), address, false, in_use, move || drop(slot)).await;
                 }
                 if waiting.is_none() {
                     let pending = self.cluster.pending.take(self.cluster.config.max_pending);
@@ -226,6 +245,20 @@ impl Pool {
             }
             self.attempt(address).await?;
         }
+    }
+
+    /// Room for one more connection: within the limit, else in the place of one that is idle at another endpoint, and as in
+    /// Envoy for the first one of this pool in any case, since other workers may hold all the others.
+    fn take_slot(&self) -> Option<InUse> {
+        let max = self.cluster.config.max_connections;
+        let connections = &self.cluster.connections;
+        if let Some(in_use) = connections.take(max) {
+            return Some(in_use);
+        }
+        let idle = self.hosts.borrow_mut().iter_mut().find_map(|host| host.idle.pop());
+        let is_first = self.own.get() == 0;
+        // Closing takes a moment, so the limit may be passed by one for as long.
+        if is_first || idle.is_some() { connections.take(usize::MAX) } else { None }
     }
 
     fn idle(&self, address: SocketAddr) -> Option<Connection> {

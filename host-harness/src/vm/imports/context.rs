@@ -29,7 +29,7 @@ pub(super) fn done(caller: &mut Caller<'_, VmState>) -> Outcome {
     if !ending {
         return Err(Status::NotFound.into());
     }
-    state.deferred.push(Deferred::Done(id));
+    state.defer(Deferred::Done(id))?;
     Ok(())
 }
 
@@ -37,7 +37,7 @@ pub(super) fn set_tick_period(caller: &mut Caller<'_, VmState>, period_ms: u32) 
     let state = caller.data_mut();
     let Some((root, _)) = state.root() else { return Ok(()) };
     let period = (period_ms > 0).then(|| Duration::from_millis(period_ms.into()));
-    state.deferred.push(Deferred::SetTick(root, period));
+    state.defer(Deferred::SetTick(root, period))?;
     Ok(())
 }
 

@@ -37,6 +37,8 @@ pub(super) fn call(
         metadata: Span(metadata, metadata_size),
         message: Some((Span(message, message_size), timeout_ms)),
     };
+    // A call whose number the guest could not learn must not go out.
+    write_u32(memory, token, 0)?;
     let call = request.send(memory, state)?;
     Ok(write_u32(memory, token, call.0)?)
 }
@@ -62,6 +64,7 @@ pub(super) fn stream(
         metadata: Span(metadata, metadata_size),
         message: None,
     };
+    write_u32(memory, token, 0)?;
     let call = request.send(memory, state)?;
     Ok(write_u32(memory, token, call.0)?)
 }
@@ -88,7 +91,7 @@ impl Request {
         let timeout = self.message.and_then(|(_, ms)| (ms > 0).then(|| Duration::from_millis(ms.into())));
         let metadata = collect(MapKind::RequestHeaders, &metadata);
         let request = GrpcCall { cluster, service, method, metadata, message, timeout };
-        state.deferred.push(Deferred::GrpcCall(call, request));
+        state.defer(Deferred::GrpcCall(call, request))?;
         Ok(call)
     }
 }
@@ -120,7 +123,7 @@ pub(super) fn send(caller: &mut Caller<'_, VmState>, token: u32, message: u32, m
         return Err(Status::BadArgument.into());
     }
     let call = pending(state, token)?;
-    state.deferred.push(Deferred::GrpcSend(call, message, end != 0));
+    state.defer(Deferred::GrpcSend(call, message, end != 0))?;
     Ok(())
 }
 
@@ -130,7 +133,7 @@ pub(super) fn cancel(caller: &mut Caller<'_, VmState>, token: u32) -> Outcome {
     kind(token)?;
     let call = pending(state, token)?;
     state.pending_calls.remove(&call);
-    state.deferred.push(Deferred::Cancel(call));
+    state.defer(Deferred::Cancel(call))?;
     Ok(())
 }
 
@@ -141,9 +144,9 @@ pub(super) fn close(caller: &mut Caller<'_, VmState>, token: u32) -> Outcome {
     let call = pending(state, token)?;
     if kind == CallKind::Grpc {
         state.pending_calls.remove(&call);
-        state.deferred.push(Deferred::Cancel(call));
+        state.defer(Deferred::Cancel(call))?;
     } else {
-        state.deferred.push(Deferred::GrpcClose(call));
+        state.defer(Deferred::GrpcClose(call))?;
     }
     Ok(())
 }

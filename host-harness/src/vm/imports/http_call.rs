@@ -70,7 +70,7 @@ pub(super) fn call(
         return Err(Status::InternalFailure.into());
     }
     let call = begin(state, CallKind::Http)?;
-    state.deferred.push(Deferred::HttpCall(call, HttpCall { cluster, headers, body, trailers, timeout }));
+    state.defer(Deferred::HttpCall(call, HttpCall { cluster, headers, body, trailers, timeout }))?;
     Ok(write_u32(memory, token, call.0)?)
 }
 

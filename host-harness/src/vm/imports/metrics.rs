@@ -4,31 +4,38 @@ use super::super::VmState;
 use super::super::memory::{Outcome, Span, parts, write, write_u32};
 use crate::abi::{MetricKind, Status};
 use crate::process::Metric;
-use std::sync::Arc;
 use wasmtime::Caller;
 
 /// Bits of an id that tell the kind.
 const KIND_BITS: u32 = 2;
 const KIND_MASK: u32 = 3;
 
+/// What one VM can define; another definition is refused.
+const MAX_METRICS: usize = 100_000;
+
 pub(super) fn define(caller: &mut Caller<'_, VmState>, kind: u32, name: u32, name_size: u32, id: u32) -> Outcome {
     let (memory, state) = parts(caller)?;
     let name = Span(name, name_size).of(memory)?;
     let kind = MetricKind::try_from(kind)?;
-    let metric = state.process.metrics.define(kind, &String::from_utf8_lossy(name));
-    let number = number_of(&mut state.metrics, kind, metric);
+    let name = String::from_utf8_lossy(name).into_owned();
+    let number = number_of(state, kind, name)?;
     write_u32(memory, id, (number << KIND_BITS) | kind as u32)?;
     Ok(())
 }
 
 /// Defining a name again gives the number that it has.
-fn number_of(metrics: &mut Vec<(MetricKind, Arc<Metric>)>, kind: MetricKind, metric: Arc<Metric>) -> u32 {
-    let known = metrics.iter().position(|(_, of)| Arc::ptr_eq(of, &metric));
-    let index = known.unwrap_or_else(|| {
-        metrics.push((kind, metric));
-        metrics.len() - 1
-    });
-    u32::try_from(index + 1).unwrap_or(u32::MAX)
+fn number_of(state: &mut VmState, kind: MetricKind, name: String) -> Result<u32, Status> {
+    let of_kind = state.metric_numbers.entry(kind).or_default();
+    if let Some(number) = of_kind.get(&name) {
+        return Ok(*number);
+    }
+    if state.metrics.len() >= MAX_METRICS {
+        return Err(Status::InternalFailure);
+    }
+    state.metrics.push((kind, state.process.metrics.define(kind, &name)));
+    let number = u32::try_from(state.metrics.len()).unwrap_or(u32::MAX);
+    of_kind.insert(name, number);
+    Ok(number)
 }
 
 pub(super) fn increment(caller: &mut Caller<'_, VmState>, id: u32, offset: i64) -> Outcome {

@@ -23,7 +23,7 @@ pub(super) fn resume(caller: &mut Caller<'_, VmState>, kind: u32) -> Outcome {
     let id = state.context_id();
     if let Some(stream) = state.stream() {
         stream.request.hide();
-        state.deferred.push(Deferred::Continue(id, half));
+        state.defer(Deferred::Continue(id, half))?;
     }
     Ok(())
 }
@@ -33,7 +33,7 @@ pub(super) fn close(caller: &mut Caller<'_, VmState>, kind: u32) -> Outcome {
     let state = caller.data_mut();
     let id = state.context_id();
     if matches!(kind, StreamKind::Request | StreamKind::Response) && state.stream().is_some() {
-        state.deferred.push(Deferred::Close(id));
+        state.defer(Deferred::Close(id))?;
     }
     Ok(())
 }
@@ -67,6 +67,6 @@ pub(super) fn send_local_response(
         grpc_status: (grpc_status <= LAST_GRPC_STATUS).then_some(grpc_status),
         details: String::from_utf8_lossy(details).replace(char::is_whitespace, "_"),
     };
-    state.deferred.push(Deferred::Reply(id, reply));
+    state.defer(Deferred::Reply(id, reply))?;
     Ok(())
 }
