@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 
+/// Text is only taken together where there is enough of it to matter.
+const COMPACT_FROM_BYTES: usize = 64 << 10;
+
 /// Headers or trailers as a guest sees them: names in lower case, in order, with HTTP/2's pseudo-headers (`:method`) among
 /// them and repeated names as repeated entries. All text is in one allocation, since a proxy makes and drops one such list
 /// for every message.
@@ -83,11 +86,26 @@ impl Headers {
     }
 
     fn store(&mut self, name: &[u8], value: &[u8]) -> Entry {
+        // Values that were replaced or removed leave their text behind.
+        if self.text.len() > COMPACT_FROM_BYTES && self.text.len() > 4 * self.byte_size() {
+            self.compact();
+        }
         let start = self.text.len();
         self.text.extend(name.iter().map(u8::to_ascii_lowercase));
         let value_start = self.text.len();
         self.text.extend_from_slice(value);
         Entry { start, name_len: name.len(), value_start, value_len: value.len() }
+    }
+
+    fn compact(&mut self) {
+        let old = std::mem::take(&mut self.text);
+        for entry in &mut self.entries {
+            let start = self.text.len();
+            self.text.extend_from_slice(old.get(entry.name()).unwrap_or_default());
+            let value_start = self.text.len();
+            self.text.extend_from_slice(old.get(entry.value()).unwrap_or_default());
+            *entry = Entry { start, value_start, ..*entry };
+        }
     }
 
     /// Gives `name` this one value, in the place of its first entry, or at the end.
@@ -172,6 +190,17 @@ mod tests {
         headers.set("d", "6");
         assert_eq!(text(&headers), "a=5 b=2 c=4 d=6");
         assert_eq!(headers.byte_size(), 8);
+    }
+
+    #[test]
+    fn a_value_that_is_set_for_ever_takes_no_more_room() {
+        let mut headers: Headers = [("keep", "me")].into_iter().collect();
+        for _ in 0..10_000 {
+            headers.set("a", "x".repeat(100));
+        }
+        assert_eq!(headers.get("keep"), Some(&b"me"[..]));
+        assert_eq!(headers.get("a").map(<[u8]>::len), Some(100));
+        assert!(headers.text.len() < 2 * super::COMPACT_FROM_BYTES, "{} bytes are kept", headers.text.len());
     }
 
     #[test]

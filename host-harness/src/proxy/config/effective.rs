@@ -119,8 +119,9 @@ fn limit(duration: Option<Duration>) -> String {
     duration.map_or_else(|| String::from("off"), format_duration)
 }
 
-/// A URL without what stands before an `@`.
+/// A URL without its query and without what stands before an `@`: both may hold credentials.
 fn without_credentials(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
         _ => url.to_owned(),

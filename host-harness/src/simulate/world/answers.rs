@@ -259,7 +259,7 @@ fn connection_failure() -> Reply {
 
 /// In Envoy's words.
 fn timed_out() -> Reply {
-    local(504, "upstream_response_timeout", "upstream request timeout", flags::UPSTREAM_REQUEST_TIMEOUT)
+    local(504, "response_timeout", "upstream request timeout", flags::UPSTREAM_REQUEST_TIMEOUT)
 }
 
 /// The page of a proxy before the vendor.

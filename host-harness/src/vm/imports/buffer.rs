@@ -51,8 +51,14 @@ pub(super) fn set_bytes(
     Ok(splice(body, start as usize, length as usize, bytes)?)
 }
 
+/// The most that a guest can make of a body.
+const MAX_BODY_BYTES: usize = 256 << 20;
+
 /// Envoy can put bytes in the place of the first `length` ones, or behind all, and no more.
 fn splice(body: &mut BytesMut, start: usize, length: usize, bytes: &[u8]) -> Result<(), Status> {
+    if body.len().saturating_add(bytes.len()) > MAX_BODY_BYTES {
+        return Err(Status::InternalFailure);
+    }
     if start == 0 {
         let kept = body.get(length..).unwrap_or_default();
         let mut whole = BytesMut::with_capacity(bytes.len() + kept.len());

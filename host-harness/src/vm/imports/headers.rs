@@ -4,7 +4,7 @@
 use super::super::memory::{Outcome, Place, Span, give, parts, write_u32};
 use super::super::{Context, MapView, StreamContext, VmState};
 use super::inline_headers::{append, collect, known_as};
-use crate::abi::{Headers, MapKind, Status, encode_pairs};
+use crate::abi::{Headers, MAX_PAIRS_BYTES, MapKind, Status, encode_pairs};
 use wasmtime::Caller;
 
 pub(super) fn get_pairs(caller: &mut Caller<'_, VmState>, map: u32, pairs: u32, pairs_size: u32) -> Outcome {
@@ -52,6 +52,9 @@ pub(super) fn get_value(
     give(caller, &found, Place { pointer: value, size: value_size })
 }
 
+/// A map that has more than this takes no more.
+const MAX_ENTRIES: usize = 4_096;
+
 pub(super) fn add_value(
     caller: &mut Caller<'_, VmState>,
     map: u32,
@@ -64,7 +67,11 @@ pub(super) fn add_value(
     let (memory, state) = parts(caller)?;
     let name = known_as(map, Span(name, name_size).of(memory)?);
     let value = Span(value, value_size).of(memory)?;
-    append(writable(state, map)?, map, &name, value);
+    let headers = writable(state, map)?;
+    if headers.byte_size() > MAX_PAIRS_BYTES || headers.len() > MAX_ENTRIES {
+        return Err(Status::InternalFailure.into());
+    }
+    append(headers, map, &name, value);
     Ok(())
 }
 
