@@ -53,8 +53,12 @@ struct Bed {
 
 impl Bed {
     fn new(callbacks: &[(&str, &str)], plugin: Plugin) -> Self {
+        Self::of(&guest(callbacks), plugin)
+    }
+
+    fn of(wasm: &[u8], plugin: Plugin) -> Self {
         let engine = Engine::new(EngineOptions::default()).unwrap();
-        let module = Module::new(&engine, &guest(callbacks)).unwrap();
+        let module = Module::new(&engine, wasm).unwrap();
         let log = Arc::new(Lines::default());
         let sink = Arc::clone(&log);
         let environment = move || Environment {
@@ -275,4 +279,30 @@ fn a_rejected_configuration_changes_nothing() {
     let id = bed.request(false);
     bed.worker.request_data(id, Bytes::from_static(b"x"), true);
     assert_eq!(bed.seen(), "request +x.");
+}
+
+#[test]
+fn trailers_that_a_guest_makes_wait_with_the_body_that_it_holds() {
+    let wasm = wat::parse_str(
+        r#"(module
+        (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
+        (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+        (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 16) "t")
+        (func (export "proxy_abi_version_0_2_1")) (func (export "malloc") (param i32) (result i32) (i32.const 0))
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 1))
+        (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
+            (drop (call $add (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 16) (i32.const 1)))
+            (i32.const 1))
+        (func (export "proxy_on_tick") (param i32)
+            (drop (call $effective (i32.const 2)))
+            (drop (call $continue (i32.const 0)))))"#,
+    );
+    let mut bed = Bed::of(&wasm.unwrap(), Plugin::default());
+    let id = bed.request(false);
+    bed.worker.request_data(id, Bytes::from_static(b"ab"), true);
+    bed.worker.tick(1);
+    assert_eq!(bed.seen(), "request");
+    bed.worker.tick(1);
+    assert_eq!(bed.seen(), "+ab +trailers.");
 }
