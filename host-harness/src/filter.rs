@@ -20,5 +20,6 @@ pub use call::{CallId, CallResult, GrpcCall, GrpcEvent, HttpCall};
 pub use effect::{Effect, Half, StreamEffect, StreamId};
 pub use info::{Peer, StreamInfo, TrafficDirection, UpstreamInfo, flags};
 pub use plugin::{FailurePolicy, Limits, Node, Plugin};
+pub(crate) use reply::grpc_status;
 pub use stream::LocalReply;
 pub use worker::{NewEnvironment, Worker, WorkerError, WorkerStats};

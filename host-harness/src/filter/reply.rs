@@ -132,7 +132,7 @@ fn grpc_reply(reply: LocalReply) -> (Headers, Bytes) {
 }
 
 /// The gRPC status of an HTTP status (grpc/doc/http-grpc-status-mapping.md).
-const fn grpc_status(status: u16) -> u32 {
+pub(crate) const fn grpc_status(status: u16) -> u32 {
     match status {
         400 => 13,
         401 => 16,

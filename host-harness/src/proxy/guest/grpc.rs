@@ -1,7 +1,7 @@
 //! A gRPC call of the guest over HTTP/2: each message in a frame of one flag, four bytes of length and the message.
 
 use crate::abi::Headers;
-use crate::filter::{GrpcCall, GrpcEvent};
+use crate::filter::{GrpcCall, GrpcEvent, grpc_status};
 use crate::proxy::frames::{self, FrameReader, FrameWriter};
 use crate::proxy::headers::{Outgoing, of_response, of_trailers};
 use crate::proxy::pools::Pools;
@@ -135,7 +135,7 @@ async fn talk(pools: &Pools, request: Request, tell: &impl Fn(GrpcEvent)) -> End
     let outgoing = match Outgoing::new(&request.headers, request.body) {
         Ok(outgoing) => outgoing,
         Err(refused) => {
-            let status = status_of_http(refused.status());
+            let status = grpc_status(refused.status());
             return unanswered(status, &refused.to_string(), &refused.details(), tell);
         }
     };
@@ -152,7 +152,7 @@ async fn talk(pools: &Pools, request: Request, tell: &impl Fn(GrpcEvent)) -> End
     tell(GrpcEvent::InitialMetadata(initial));
     let end = match head.status {
         http::StatusCode::OK => read(body, tell).await,
-        status => Err(End::new(status_of_http(status.as_u16()), "", VIA_UPSTREAM)),
+        status => Err(End::new(grpc_status(status.as_u16()), "", VIA_UPSTREAM)),
     };
     drop(lease);
     end.unwrap_or_else(|broken| {
@@ -204,16 +204,4 @@ fn next_message(waiting: &mut BytesMut) -> Result<Option<Bytes>, End> {
     }
     waiting.advance(PREFIX_BYTES);
     Ok(Some(waiting.split_to(length).freeze()))
-}
-
-/// The gRPC project's mapping (http-grpc-status-mapping.md).
-const fn status_of_http(status: u16) -> u32 {
-    match status {
-        400 => INTERNAL,
-        401 => 16,
-        403 => 7,
-        404 => 12,
-        429 | 502 | 503 | 504 => UNAVAILABLE,
-        _ => UNKNOWN,
-    }
 }

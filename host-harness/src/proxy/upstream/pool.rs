@@ -225,8 +225,9 @@ impl Pool {
                     return Ok(idle);
                 }
                 if let Some(in_use) = self.take_slot() {
-                    self.cluster.resolve().await;
+                    // Before anything is waited for: another request must not be the first of the pool too.
                     let slot = Slot { pool: Rc::clone(self), _own: self.own.take(usize::MAX) };
+                    self.cluster.resolve().await;
                     return connect(Arc::clone(&self.cluster), address, false, in_use, move || drop(slot)).await;
                 }
                 if waiting.is_none() {
