@@ -3,6 +3,7 @@
 //!
 //! Source: proxy-wasm ABI 0.2.1 and WASI snapshot preview 1, as Envoy registers them.
 
+use pointsman_core::hold::Half;
 use std::fmt;
 use std::ptr::null_mut;
 
@@ -64,6 +65,7 @@ pub(crate) enum Level {
 }
 
 const REQUEST_STREAM: u32 = 0;
+const RESPONSE_STREAM: u32 = 1;
 const CLOCK_MONOTONIC: u32 = 1;
 
 #[link(wasm_import_module = "env")]
@@ -212,26 +214,28 @@ pub(crate) fn header_map(map: Map) -> Result<Vec<u8>> {
     take_from(|pairs, len| unsafe { proxy_get_header_map_pairs(map as u32, pairs, len) })
 }
 
-/// Gives a request header one value.
-pub(crate) fn set_request_header(name: &str, value: &str) -> Result<()> {
+/// Gives a header one value.
+pub(crate) fn set_header(map: Map, name: &str, value: &str) -> Result<()> {
     // SAFETY: pointers and lengths are of two live strings.
-    check(unsafe {
-        proxy_replace_header_map_value(Map::Request as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
-    })
+    check(unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
-/// Removes every value of a request header.
-pub(crate) fn remove_request_header(name: &str) -> Result<()> {
+/// Removes every value of a header.
+pub(crate) fn remove_header(map: Map, name: &str) -> Result<()> {
     // SAFETY: pointer and length are of one live string.
-    check(unsafe { proxy_remove_header_map_value(Map::Request as u32, name.as_ptr(), name.len()) })
+    check(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
 }
 
-/// Lets the held request of stream `context` go on.
-pub(crate) fn resume_request(context: u32) -> Result<()> {
+/// Lets the held `half` of stream `context` go on.
+pub(crate) fn resume(context: u32, half: Half) -> Result<()> {
+    let stream = match half {
+        Half::Request => REQUEST_STREAM,
+        Half::Response => RESPONSE_STREAM,
+    };
     // SAFETY: no memory is involved.
     check(unsafe { proxy_set_effective_context(context) })?;
     // SAFETY: no memory is involved.
-    check(unsafe { proxy_continue_stream(REQUEST_STREAM) })
+    check(unsafe { proxy_continue_stream(stream) })
 }
 
 /// A value of the shared data, with its version.

@@ -155,16 +155,16 @@ impl Root {
             return;
         };
         let worked = worker.holds.works();
-        for StreamId(stream) in worker.holds.overdue(now) {
+        for (StreamId(stream), half) in worker.holds.overdue(now) {
             worker.released(Release::Timeout);
-            if let Err(error) = host::resume_request(stream) {
-                host::log(Level::Warn, &format!("a held request could not be released: {error}"));
+            if let Err(error) = host::resume(stream, half) {
+                host::log(Level::Warn, &format!("a held stream could not be released: {error}"));
             }
         }
         if worked && !worker.holds.works() {
             host::log(
                 Level::Error,
-                "requests are held no more: no held request has got its body; is allow_on_headers_stop_iteration set?",
+                "nothing is held any more: no held request or answer has got its body; is allow_on_headers_stop_iteration set?",
             );
         }
     }

@@ -44,15 +44,17 @@ impl Stream {
 fn execute(effects: Effects) -> Action {
     for command in effects.commands {
         let done = match &command {
-            Command::SetRequestHeader(name, value) => host::set_request_header(name, value),
-            Command::RemoveRequestHeader(name) => host::remove_request_header(name),
-            Command::LogDebug(line) => {
-                host::log(Level::Debug, line);
+            Command::SetRequestHeader(name, value) => host::set_header(Map::Request, name, value),
+            Command::RemoveRequestHeader(name) => host::remove_header(Map::Request, name),
+            Command::SetResponseHeader(name, value) => host::set_header(Map::Response, name, value),
+            Command::RemoveResponseHeader(name) => host::remove_header(Map::Response, name),
+            Command::Report(report) => {
+                host::log(Level::Debug, &report.line());
                 Ok(())
             }
         };
         if let Err(error) = done {
-            host::log(Level::Warn, &format!("a request header could not be changed: {error}"));
+            host::log(Level::Warn, &format!("a header could not be changed: {error}"));
         }
     }
     match effects.flow {

@@ -89,7 +89,7 @@ fn check_shows_what_a_good_config_watches() -> Result<()> {
     for row in expected {
         assert!(rows.iter().any(|seen| seen == &row), "{row:?} in {}", said.out);
     }
-    assert!(said.out.lines().last().is_some_and(|line| line.starts_with("ok: 10 nodes, 6 channels, ")), "{}", said.out);
+    assert!(said.out.lines().last().is_some_and(|line| line.starts_with("ok: 13 nodes, 6 channels, ")), "{}", said.out);
     Ok(())
 }
 

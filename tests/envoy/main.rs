@@ -1,7 +1,16 @@
 //! The filter in the real Envoy. Each test starts its own on free ports.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod bad_input;
+#[expect(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "only a sample is looked at here, and only what a caller sees of it"
+)]
+#[path = "../cases/vendors.rs"]
+mod cases;
 mod config;
 mod endings;
 mod gauges;

@@ -134,7 +134,7 @@ async fn the_secret_is_shown_nowhere() {
     let dump = admin(&bed, "/config_dump?include_eds").await;
     assert!(dump.contains("POINTSMAN_SECRET"), "the name of the variable is shown");
     let log = bed.envoy.log();
-    assert!(log.contains("visit node="), "the log shows visits");
+    assert!(log.contains("visit {\"node\":"), "the log shows visits");
     let shown = ["/stats", "/stats/prometheus", "/server_info", "/clusters", "/listeners", "/runtime", "/init_dump"];
     for path in shown {
         assert!(!admin(&bed, path).await.contains(SECRET), "{path}");

@@ -34,9 +34,9 @@ struct Workers(HashMap<String, String>);
 impl Workers {
     fn read(bed: &Bed) -> Self {
         let log = bed.envoy.log();
-        let served = log.lines().filter(|line| line.contains("visit node=")).filter_map(|line| {
+        let served = log.lines().filter(|line| line.contains("visit {")).filter_map(|line| {
             let thread = line.split(['[', ']']).nth(3)?;
-            let id = line.split("message_id=\"").nth(1)?.split('"').next()?;
+            let id = line.split("\"message_ids\":[\"").nth(1)?.split('"').next()?;
             Some((id.to_owned(), thread.to_owned()))
         });
         Self(served.collect())

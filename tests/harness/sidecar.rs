@@ -1,14 +1,18 @@
-//! One worker with the built filter, and what it exports of one exchange.
+//! One worker with the built filter, and what it exports of one exchange after another.
 
-use crate::cases::{CONFIG, Pieces, Request, Response, Seen};
+use crate::cases::{Answer, Pieces, SECRET, Seen, Sent, config};
 use bytes::Bytes;
 use pointsman_host::abi::{Headers, LogLevel};
-use pointsman_host::filter::{Effect, Plugin, StreamEffect, StreamId, StreamInfo, TrafficDirection, Worker};
+use pointsman_host::filter::{
+    Effect, LocalReply, Plugin, StreamEffect, StreamId, StreamInfo, TrafficDirection, Worker,
+};
 use pointsman_host::process::{Environment, LogLine, LogSink, Process, Reading};
 use pointsman_host::testing::StoppedClock;
 use pointsman_host::vm::Module;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +26,8 @@ pub(crate) struct Sidecar {
     lines: Arc<Lines>,
     /// The root contexts that have asked for a timer.
     timers: Vec<u32>,
+    /// What had been counted when the last exchange had ended.
+    counted: BTreeMap<String, u64>,
 }
 
 /// Keeps what the filter logs.
@@ -63,7 +69,8 @@ impl Sidecar {
     pub(crate) fn new(module: &Module) -> Result<Self, Box<dyn Error>> {
         let (process, lines) = (Arc::<Process>::default(), Arc::<Lines>::default());
         let plugin = Plugin {
-            configuration: Bytes::from_static(CONFIG.as_bytes()),
+            configuration: Bytes::from(config()),
+            environment_variables: [("POINTSMAN_SECRET".to_owned(), SECRET.to_owned())].into(),
             allow_on_headers_stop_iteration: true,
             ..Plugin::default()
         };
@@ -75,35 +82,34 @@ impl Sidecar {
             upstreams: Arc::new(()),
         };
         let worker = Worker::start(module, Arc::new(plugin), Arc::clone(&process), environment, Arc::new(|_, _| ()))?;
-        let mut sidecar = Self { worker, process, lines, timers: Vec::new() };
+        let mut sidecar = Self { worker, process, lines, timers: Vec::new(), counted: BTreeMap::new() };
         sidecar.passed();
         // The filter asks for the log level with each tick.
         sidecar.tick();
+        sidecar.counts();
         Ok(sidecar)
     }
 
     /// Sends a request through the filter and an answer back, and sees that both come out whole.
-    pub(crate) fn exchange(
-        mut self,
-        request: &Request,
-        response: &Response,
-        pieces: Pieces,
-    ) -> Result<Seen, Box<dyn Error>> {
-        let info = StreamInfo { direction: TrafficDirection::Outbound, ..StreamInfo::default() };
-        let stream = self.worker.open(info, BUFFER_LIMIT_BYTES);
-        let (sent, answered) = (request.body(), response.body());
-        self.worker.request_headers(stream, request.lines()?.into_iter().collect(), sent.is_none());
-        self.request_body(stream, sent.as_deref(), pieces);
-        let lines = response.lines();
-        let headers = lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.worker.response_headers(stream, headers, answered.is_none());
-        self.response_body(stream, answered.as_deref(), pieces);
+    pub(crate) fn run(&mut self, sent: &Sent, answer: &Answer, pieces: Pieces) -> Result<Seen, Box<dyn Error>> {
+        let direction = if sent.is_inbound { TrafficDirection::Inbound } else { TrafficDirection::Outbound };
+        let stream = self.worker.open(StreamInfo { direction, ..StreamInfo::default() }, BUFFER_LIMIT_BYTES);
+        let headers = headers(pieces, &sent.lines, sent.body.as_deref());
+        self.worker.request_headers(stream, headers, sent.body.is_none());
+        self.request_body(stream, sent.body.as_deref(), pieces);
+        if answer.details == "via_upstream" {
+            let headers = headers_of(answer, pieces);
+            self.worker.response_headers(stream, headers, answer.body.is_none());
+            self.response_body(stream, answer.body.as_deref(), pieces);
+        } else {
+            self.worker.local_reply(stream, local_reply(answer)?);
+        }
         self.worker.close(stream);
 
         let passed = self.passed();
         self.tick();
-        whole("request", &passed.request, &sent)?;
-        whole("response", &passed.response, &answered)?;
+        whole("request", &passed.request, &sent.body)?;
+        whole("response", &passed.response, &answer.body)?;
         self.seen()
     }
 
@@ -159,28 +165,52 @@ impl Sidecar {
     }
 
     /// What the metrics and the line of the visit say.
-    fn seen(self) -> Result<Seen, Box<dyn Error>> {
-        let mut seen = Seen::default();
-        for (name, reading) in self.process.metrics.readings() {
-            let Reading::Counter(count @ 1..) = reading else { continue };
-            if let ("pointsman_node_calls_total", labels) = seen.count(&name, count) {
-                labels.get("channel").copied().unwrap_or_default().clone_into(&mut seen.channel);
-                labels.get("node").copied().unwrap_or_default().clone_into(&mut seen.node);
-            }
-        }
-        let lines = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn seen(&mut self) -> Result<Seen, Box<dyn Error>> {
+        let counts = self.counts();
+        let lines = std::mem::take(&mut *self.lines.0.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(bad) = lines.iter().find(|line| line.level >= LogLevel::Warn) {
             return Err(format!("the filter complains: {}", bad.message).into());
         }
-        let visits: Vec<&str> =
-            lines.iter().map(|line| line.message.as_str()).filter(|line| line.starts_with("visit ")).collect();
-        let [line] = visits.as_slice() else { return Err(format!("one visit makes one line, not {visits:?}").into()) };
-        seen.read_fate(line);
-        seen.recipients = word(line, "recipients").unwrap_or_default().parse()?;
-        seen.message_ids = text(line, "message_id")?.into_iter().collect();
-        seen.template = text(line, "template")?;
-        Ok(seen)
+        let visits: Vec<&str> = lines.iter().filter_map(|line| line.message.strip_prefix("visit ")).collect();
+        match visits.as_slice() {
+            [] => Ok(Seen::new(&Value::Null, counts)),
+            [report] => Ok(Seen::new(&serde_json::from_str(report)?, counts)),
+            _ => Err(format!("one visit makes one line, not {visits:?}").into()),
+        }
     }
+
+    /// What has been counted since the last time.
+    fn counts(&mut self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for (name, reading) in self.process.metrics.readings() {
+            let Reading::Counter(total) = reading else { continue };
+            let before = self.counted.insert(name.clone(), total).unwrap_or(0);
+            counts.insert(name, total.saturating_sub(before));
+        }
+        counts
+    }
+}
+
+fn headers(pieces: Pieces, lines: &[(String, String)], body: Option<&str>) -> Headers {
+    let lines: Vec<(&str, String)> = pieces.lines(lines, body).collect();
+    lines.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
+fn headers_of(answer: &Answer, pieces: Pieces) -> Headers {
+    headers(pieces, &answer.lines, answer.body.as_deref())
+}
+
+/// What Envoy says in the vendor's place.
+fn local_reply(answer: &Answer) -> Result<LocalReply, Box<dyn Error>> {
+    let (status, others): (Vec<_>, Vec<_>) = answer.lines.iter().partition(|(name, _)| name == ":status");
+    let status = status.first().ok_or("the answer has no status")?.1.parse()?;
+    Ok(LocalReply {
+        status,
+        body: Bytes::from(answer.body.clone().unwrap_or_default()),
+        headers: others.into_iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        grpc_status: None,
+        details: answer.details.to_owned(),
+    })
 }
 
 fn whole(what: &str, half: &Half, body: &Option<String>) -> Result<(), Box<dyn Error>> {
@@ -193,20 +223,4 @@ fn whole(what: &str, half: &Half, body: &Option<String>) -> Result<(), Box<dyn E
                 .into())
         }
     }
-}
-
-/// What follows `name=` in a line, up to the end.
-fn after<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    line.split_once(&format!(" {name}=")).map(|(_, rest)| rest)
-}
-
-fn word<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    after(line, name)?.split(' ').next()
-}
-
-/// A text in quotes, as Rust shows it; what it escapes in the cases is what JSON escapes too.
-fn text(line: &str, name: &str) -> Result<Option<String>, Box<dyn Error>> {
-    let Some(quoted) = after(line, name) else { return Ok(None) };
-    let first = serde_json::Deserializer::from_str(quoted).into_iter::<String>().next();
-    Ok(first.transpose()?)
 }

@@ -1,13 +1,21 @@
 //! The language of adapters: data that says how to read one vendor's HTTP API.
 //!
 //! An adapter is one file in `filter/adapters/`, checked and compiled when a config names it. A new vendor is a new file.
+//! `docs/adapters.md` describes every field with examples. `confirmed = false` marks what no document or source code of the
+//! vendor bears out.
 
-use crate::outcome::OutcomeClass;
+use crate::outcome::{OutcomeClass, Status};
 use crate::source::SourceWire;
 use crate::trace::{CountryCode, Recipient};
 use serde::de::IntoDeserializer;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+
+mod patch;
+mod response;
+
+pub use patch::patched;
+pub use response::{Items, OkWhen, Response, RetryAfter, RetryUnit, Rule};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/adapters.rs"));
@@ -19,37 +27,53 @@ mod embedded {
 pub struct Adapter {
     /// The name by which a config refers to it; equals the file's name.
     pub name: String,
-    /// Suffixes of the hosts that serve the API: `example.com` stands for itself and everything below it.
+    /// The vendor's own name of the API, for people.
+    pub title: String,
+    /// Suffixes of the hosts that serve the API: `example.com` stands for itself and everything below it, `*` for any host.
     pub hosts: Vec<String>,
+    /// More of them, which no document of the vendor bears out.
+    #[serde(default)]
+    pub unconfirmed_hosts: Vec<String>,
     /// What can be asked of the API, tried in this order.
     pub operation: Vec<Operation>,
     /// How an answer is judged.
     pub response: Response,
+    /// How what the vendor posts to the push service is read, tried in this order.
+    #[serde(default)]
+    pub receipt: Vec<Receipt>,
 }
 
 /// What an operation does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationKind {
     /// Hands a message to the vendor. Only sends count as messages.
     #[default]
     Send,
+    /// Lets the vendor check a message without sending it.
+    DryRun,
     /// Fetches a credential.
     Token,
     /// Asks for a state or a report.
     Query,
     /// Stores something for a later send.
     Upload,
+    /// A report of the vendor to the push service.
+    Receipt,
+    /// Anything else.
+    Other,
 }
 
 impl OperationKind {
     /// The suffix of the name of a node for operations of this kind.
     pub const fn node_suffix(self) -> &'static str {
         match self {
-            Self::Send => "PUSH",
+            Self::Send | Self::DryRun => "PUSH",
             Self::Token => "TOKEN",
             Self::Query => "QUERY",
             Self::Upload => "UPLOAD",
+            Self::Receipt => "RECEIPT",
+            Self::Other => "OTHER",
         }
     }
 }
@@ -69,13 +93,19 @@ pub enum RecipientKind {
 
 impl RecipientKind {
     /// `text` as a recipient of this kind; a phone number without a country is of `country`.
-    pub const fn of(self, text: &str, country: CountryCode) -> Recipient<'_> {
+    pub fn of(self, text: &str, country: CountryCode) -> Recipient<'_> {
         match self {
             Self::Token => Recipient::Token(text),
             Self::Phone => Recipient::Phone { number: text, country },
-            Self::Email => Recipient::Email(text),
+            Self::Email => Recipient::Email(bare_address(text)),
         }
     }
+}
+
+/// The address in `Alice <alice@example.com>`.
+fn bare_address(text: &str) -> &str {
+    let inside = text.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    inside.map_or(text, |(address, _)| address)
 }
 
 /// One operation.
@@ -85,16 +115,24 @@ pub struct Operation {
     /// What it does.
     #[serde(default)]
     pub kind: OperationKind,
-    /// The HTTP method; default `POST`.
-    pub method: Option<String>,
-    /// Path pattern, such as `/3/device/{token}`.
-    pub path: String,
+    /// HTTP methods; default `["POST"]`.
+    #[serde(default)]
+    pub methods: Vec<String>,
+    /// Path patterns, such as `/3/device/{token}`; any of them.
+    pub paths: Vec<String>,
+    /// Host suffixes in place of the adapter's.
+    #[serde(default)]
+    pub hosts: Vec<String>,
     /// All must hold for the request to be this operation.
     #[serde(default)]
     pub when: Vec<Condition>,
     /// If any holds, the vendor checks the message but sends nothing, and no message is counted.
     #[serde(default)]
     pub dry_run: Vec<Condition>,
+    /// If any holds, the vendor itself removes repeats of this request, so that a replay doubles nothing. One that goes
+    /// through a list (`*`) must hold for as many elements as there are recipients.
+    #[serde(default)]
+    pub dedupe: Vec<Condition>,
     /// Where the caller's id of the message stands.
     #[serde(default)]
     pub message_id: Vec<SourceWire>,
@@ -107,8 +145,24 @@ pub struct Operation {
     /// Where the template's id stands.
     #[serde(default)]
     pub template: Vec<SourceWire>,
-    /// Results per recipient, where this operation has them.
-    pub items: Option<Items>,
+    /// Names of path captures and query parameters that may be shown. All others are secrets and are redacted.
+    #[serde(default)]
+    pub shown: Vec<String>,
+    /// In place of the response's own.
+    pub ok_status: Option<Vec<String>>,
+    /// In place of the response's own.
+    pub ok_when: Option<Vec<OkWhen>>,
+    /// In place of the response's own.
+    pub items: Option<Vec<Items>>,
+    /// In place of the response's own.
+    pub vendor_id: Option<Vec<SourceWire>>,
+    /// Whether the vendor's documents or source code bear it out.
+    #[serde(default = "yes")]
+    pub confirmed: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// A source that says one of `equals`, or anything at all if that is empty.
@@ -117,96 +171,80 @@ pub struct Operation {
 pub struct Condition {
     /// Where to look.
     pub source: SourceWire,
+    /// Other places where the same may stand.
+    #[serde(default)]
+    pub or: Vec<SourceWire>,
     /// The values that count.
     #[serde(default)]
     pub equals: Vec<String>,
 }
 
-/// How an answer is judged: a success has a status in `ok_status`, a code in `ok_codes` (or no code, if that is empty)
-/// and all of `ok_when`. The answer to an operation that is no send may also do without a code.
+/// A report of the vendor about what it sent. Where sources go through a list (`*`), each element of the outermost list is
+/// one report; what stands outside the list holds for all.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object that says how answers are judged")]
-pub struct Response {
-    /// Statuses of success, such as `"200"` or `"2xx"`; default `["2xx"]`.
+#[serde(deny_unknown_fields, expecting = "an object that says how a receipt is read")]
+pub struct Receipt {
+    /// All must hold for the request to be this report.
     #[serde(default)]
-    pub ok_status: Vec<String>,
-    /// Where the vendor's code stands, best first.
+    pub when: Vec<Condition>,
+    /// If any holds, the report is encrypted or otherwise not to be read.
     #[serde(default)]
-    pub code: Vec<SourceWire>,
-    /// Codes of success.
+    pub opaque: Vec<Condition>,
+    /// Where the vendor's id of the message stands.
     #[serde(default)]
-    pub ok_codes: Vec<String>,
-    /// What a success also has.
+    pub vendor_id: Vec<SourceWire>,
+    /// Where the recipients stand.
     #[serde(default)]
-    pub ok_when: Vec<Condition>,
-    /// Where the text of an error stands, for `pattern`.
+    pub recipients: Vec<SourceWire>,
+    /// What they are, for the hash.
     #[serde(default)]
-    pub message: Vec<SourceWire>,
-    /// The codes of each class. A code that ends in `*` stands for all that start so; the longest match counts.
-    #[serde(default, deserialize_with = "codes_by_class")]
-    pub class: BTreeMap<OutcomeClass, Vec<String>>,
-    /// Classes by code and text, before those by code alone.
+    pub recipient_kind: RecipientKind,
+    /// Where the country calling code stands of phone numbers that are told without.
     #[serde(default)]
-    pub pattern: Vec<Pattern>,
-    /// Classes by status (`"503"` or `"5xx"`), where there is no code; then the usual meaning of the status.
+    pub country: Vec<SourceWire>,
+    /// Where the vendor's word for the status stands.
     #[serde(default)]
-    pub status: BTreeMap<String, OutcomeClass>,
-    /// Codes that, even with a 5xx, mean that the vendor has surely not sent.
+    pub status: Vec<SourceWire>,
+    /// The vendor's words of each status. One that ends in `*` stands for all that start so.
+    #[serde(default, deserialize_with = "words_by_status")]
+    pub words: BTreeMap<Status, Vec<String>>,
+    /// The status of words that are not listed, and of reports without one; left out, such a report says nothing.
+    pub otherwise: Option<Status>,
+    /// Words that say nothing of a status, in spite of `otherwise`.
     #[serde(default)]
-    pub surely_not_sent: Vec<String>,
-    /// Results per recipient.
-    pub items: Option<Items>,
+    pub ignored: Vec<String>,
+    /// Whether the vendor's documents or source code bear it out.
+    #[serde(default = "yes")]
+    pub confirmed: bool,
 }
 
 /// Reads the classes as text first: the path of a fault behind a key that is an enum could not be told.
 pub(crate) fn codes_by_class<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<OutcomeClass, Vec<String>>, D::Error> {
+    by_name(deserializer)
+}
+
+fn words_by_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Status, Vec<String>>, D::Error> {
+    by_name(deserializer)
+}
+
+fn by_name<'de, D: Deserializer<'de>, K: Deserialize<'de> + Ord>(
+    deserializer: D,
+) -> Result<BTreeMap<K, Vec<String>>, D::Error> {
     let by_name: BTreeMap<String, Vec<String>> = BTreeMap::deserialize(deserializer)?;
-    let class = |name: String| OutcomeClass::deserialize(name.into_deserializer());
-    by_name.into_iter().map(|(name, codes)| Ok((class(name)?, codes))).collect()
-}
-
-/// Results per recipient inside one answer.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `code` and `ok_codes`")]
-pub struct Items {
-    /// Where each recipient's code stands: a JSON pointer with `*`.
-    pub code: SourceWire,
-    /// The codes of success.
-    pub ok_codes: Vec<String>,
-    /// What only an accepted recipient has, such as a message id: where the vendor leaves the code out on success.
-    pub accepted: Option<SourceWire>,
-}
-
-/// A class by code and text.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a pattern: an object with `code`, `message_contains` and `class`")]
-pub struct Pattern {
-    /// The code.
-    pub code: String,
-    /// Any of these stands in the message; case does not matter.
-    pub message_contains: Vec<String>,
-    /// The class.
-    pub class: OutcomeClass,
-}
-
-impl Response {
-    /// Gives codes other classes.
-    pub fn reclassify(&mut self, class: &BTreeMap<OutcomeClass, Vec<String>>) {
-        for known in self.class.values_mut() {
-            known.retain(|code| !class.values().flatten().any(|moved| moved == code));
-        }
-        for (class, codes) in class {
-            self.class.entry(*class).or_default().extend(codes.iter().cloned());
-        }
-    }
+    by_name.into_iter().map(|(name, codes)| Ok((K::deserialize(name.into_deserializer())?, codes))).collect()
 }
 
 impl Adapter {
+    /// The document of the adapter of that name that is built in, as JSON.
+    pub fn document(name: &str) -> Option<&'static str> {
+        embedded::ADAPTERS.iter().find(|(known, _)| *known == name).map(|(_, json)| *json)
+    }
+
     /// The adapter of that name that is built in.
     pub fn built_in(name: &str) -> Option<Result<Self, serde_json::Error>> {
-        embedded::ADAPTERS.iter().find(|(known, _)| *known == name).map(|(_, json)| serde_json::from_str(json))
+        Self::document(name).map(serde_json::from_str)
     }
 
     /// The names of all that are built in, in alphabetical order.

@@ -1,17 +1,40 @@
 //! Tells a vendor's real answer from its "200 OK".
 
+use crate::document::Document;
 use crate::headers::Headers;
-use crate::json::{Pointers, Scan, Slot, Value};
+use crate::json::Scan;
 use crate::outcome::{Fate, OutcomeClass, Tally};
-use std::collections::HashMap;
+use crate::time::{WallClock, http_date};
+use std::time::Duration;
 
 mod codes;
 mod compile;
+mod hint;
+mod items;
+mod read;
+mod rules;
 mod status;
 
 pub use codes::{CodeBook, CodeId};
 pub use compile::ResponseFault;
+use hint::Hint;
+pub use hint::MAX_RETRY_AFTER;
+use items::{Item, ItemList};
+use read::{Findings, Want};
+use rules::Rules;
 pub use status::{InvalidStatus, StatusRange};
+
+/// More ids of one answer are not kept.
+pub const MAX_VENDOR_IDS: usize = 1_000;
+/// An id or code longer than this is not one.
+const MAX_VALUE_BYTES: usize = 256;
+/// A code that no adapter lists is shown if it is a word no longer than this: what a vendor sends in its place may name
+/// anything and anybody.
+const MAX_SHOWN_CODE_BYTES: usize = 63;
+/// With digits among the letters.
+const MAX_SHOWN_MIXED_BYTES: usize = 24;
+/// Digits alone.
+const MAX_SHOWN_NUMBER_BYTES: usize = 9;
 
 /// The body of a response, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +58,40 @@ pub struct Verdict {
     pub fate: Fate,
     /// The vendor's codes and how many recipients got each.
     pub codes: Vec<(CodeId, u32)>,
+    /// The code that speaks for the call, or the status in its place; none if nobody answered.
+    pub code: Option<Box<str>>,
+    /// The vendor's own ids of what was sent, in the order of the answer.
+    pub vendor_ids: Vec<String>,
+    /// When to try again, where the vendor has said so.
+    pub retry_after: Option<Duration>,
 }
 
 impl Verdict {
     /// All recipients in one class, with no word of the vendor.
     pub fn uniform(class: OutcomeClass, fate: Fate, recipients: u32) -> Self {
-        Self { call: class, tally: Tally::uniform(class, recipients), fate, codes: Vec::new() }
+        Self {
+            call: class,
+            tally: Tally::uniform(class, recipients),
+            fate,
+            codes: Vec::new(),
+            code: None,
+            vendor_ids: Vec::new(),
+            retry_after: None,
+        }
     }
+}
+
+/// An answer that is to be judged.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// The status.
+    pub status: u16,
+    /// At least those of [`Classifier::header_names`].
+    pub headers: &'a Headers<'a>,
+    /// The body.
+    pub body: Body<'a>,
+    /// How many recipients the call names; 0 if it does not say.
+    pub recipients: u32,
 }
 
 /// A compiled [`Response`](crate::adapter::Response).
@@ -50,56 +100,33 @@ pub struct Classifier {
     ok_status: Vec<StatusRange>,
     statuses: Vec<(StatusRange, OutcomeClass)>,
     ok_codes: Vec<Box<str>>,
+    partial_codes: Vec<Box<str>>,
     code_optional: bool,
-    item_ok_codes: Vec<Box<str>>,
-    patterns: Vec<(Box<str>, Vec<String>, OutcomeClass)>,
-    exact: HashMap<Box<str>, OutcomeClass>,
-    families: Vec<(Box<str>, OutcomeClass)>,
+    rules: Rules,
+    busy: Vec<Box<str>>,
     surely_not_sent: Vec<Box<str>>,
-    conditions: Vec<Vec<String>>,
-    header_wants: Vec<(Box<str>, Want)>,
-    pointers: Pointers,
-    wants: Vec<(Slot, Want)>,
+    conditions: Vec<OkCondition>,
+    items: Vec<ItemList>,
+    hints: Vec<Hint>,
+    /// Those of them that stand in the body as a text.
+    text_hints: Vec<usize>,
+    head: Vec<(Box<str>, Want)>,
+    body: Document<Want>,
     book: CodeBook,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Want {
-    Code(usize),
-    Message,
-    Condition(usize),
-    ItemCode,
-    ItemAccepted,
+#[derive(Clone, Debug)]
+struct OkCondition {
+    equals: Vec<String>,
+    or_absent: bool,
+    codes: Vec<Box<str>>,
 }
 
-/// What the response said, before it is judged.
-#[derive(Default)]
-struct Findings {
-    code: Option<(usize, String)>,
-    message: Option<String>,
-    conditions: Vec<usize>,
-    items: Vec<Item>,
-}
-
-/// One recipient's result.
-struct Item {
-    element: u32,
-    code: Option<String>,
-    accepted: bool,
-}
-
-impl Findings {
-    /// Notes something about the result of that element. They come in order, so it is the last one or a new one.
-    fn item(&mut self, element: u32, note: impl FnOnce(&mut Item)) {
-        match self.items.last_mut() {
-            Some(item) if item.element == element => note(item),
-            _ => {
-                let mut item = Item { element, code: None, accepted: false };
-                note(&mut item);
-                self.items.push(item);
-            }
-        }
-    }
+/// What became of each recipient.
+struct Results<'a> {
+    tally: Tally,
+    /// The results that decided.
+    items: Vec<(&'a ItemList, &'a Item)>,
 }
 
 impl Classifier {
@@ -110,129 +137,161 @@ impl Classifier {
 
     /// Whether the body says anything that counts.
     pub fn needs_body(&self) -> bool {
-        !self.pointers.is_empty()
+        !self.body.is_empty()
     }
 
     /// The headers that say something that counts.
     pub fn header_names(&self) -> impl Iterator<Item = &str> {
-        self.header_wants.iter().map(|(name, _)| &**name)
+        self.head.iter().map(|(name, _)| &**name).chain(std::iter::once("date"))
     }
 
-    /// Whether a success says so in its body.
-    fn body_proves_success(&self) -> bool {
-        !self.ok_codes.is_empty() || !self.conditions.is_empty() || !self.item_ok_codes.is_empty()
+    /// The class that a failed answer has by its status, the vendor's code and its message.
+    pub fn class_of_failure(&self, status: u16, code: Option<&str>, message: Option<&str>) -> OutcomeClass {
+        let message = message.map(str::to_lowercase);
+        self.refusal(status, code, message.as_deref())
     }
 
-    /// Judges an answer to a call with `recipients` recipients: the verdict, and whether the body could be read as far as it
-    /// counts.
-    pub fn judge(&self, status: u16, headers: &Headers<'_>, body: Body<'_>, recipients: u32) -> (Verdict, bool) {
-        let (findings, readable) = self.read(headers, body);
-        (self.verdict(status, &findings, readable, recipients), readable)
+    /// Judges an answer: the verdict, and how far its body could be read. `now` is asked for only where
+    /// a hint is an instant and the answer has no `Date`.
+    pub fn judge(&self, answer: &Answer<'_>, now: &mut dyn FnMut() -> WallClock) -> (Verdict, Scan) {
+        let (findings, scan) = self.read(answer);
+        let readable = scan == Scan::Complete || findings.cut;
+        let mut verdict = self.verdict(answer.status, &findings, readable, answer.recipients);
+        if !matches!(verdict.call, OutcomeClass::Ok | OutcomeClass::Partial) {
+            let dated = answer.headers.get_str("date").and_then(http_date);
+            let mut now = || dated.unwrap_or_else(&mut *now);
+            verdict.retry_after = self.retry_after(verdict.call, answer.status, &findings, &mut now);
+        }
+        // What a redirection names is no message.
+        if !(300..400).contains(&answer.status) {
+            verdict.vendor_ids = findings.vendor_ids;
+        }
+        (verdict, scan)
+    }
+
+    fn retry_after(
+        &self,
+        class: OutcomeClass,
+        status: u16,
+        findings: &Findings,
+        now: &mut dyn FnMut() -> WallClock,
+    ) -> Option<Duration> {
+        let told = |index| findings.hints.iter().find(|(known, _)| *known == index).map(|(_, text)| text.as_str());
+        let hints = self.hints.iter().enumerate().filter(|(_, hint)| hint.applies(class, findings.code(), status));
+        hints.filter_map(|(index, hint)| hint.wait(told(index), now)).next()
     }
 
     fn verdict(&self, status: u16, findings: &Findings, readable: bool, recipients: u32) -> Verdict {
-        let code = findings.code.as_ref().map(|(_, code)| code.as_str());
-        let success = self.is_success(status, code, findings) && readable;
-        let by_item = success && !self.item_ok_codes.is_empty();
-        let tally = if by_item {
-            self.judge_items(findings, recipients)
-        } else {
-            Tally::uniform(if success { OutcomeClass::Ok } else { self.refusal(status, code, findings) }, recipients)
+        let code = findings.code();
+        let Results { tally, items } = self.results(status, findings, readable, recipients);
+        let call = match tally.call().unwrap_or(OutcomeClass::Unknown) {
+            OutcomeClass::Ok if self.refuses_group(status, findings) => OutcomeClass::Partial,
+            call => call,
         };
-        let call = tally.call().unwrap_or(OutcomeClass::Unknown);
-        let fate = self.fate(status, code, call);
-        // A call that is refused as a whole speaks with one code, whatever stands in the results.
-        let items = if by_item { findings.items.as_slice() } else { &[] };
-        Verdict { call, codes: self.count_codes(status, code, items, recipients), tally, fate }
-    }
-
-    fn read(&self, headers: &Headers<'_>, body: Body<'_>) -> (Findings, bool) {
-        let (findings, readable) = self.read_body(body);
-        // What stands in half a body is not believed, not even a refusal.
-        let mut findings = if readable { findings } else { Findings::default() };
-        for (name, want) in &self.header_wants {
-            if let Some(value) = headers.get_str(name) {
-                self.note(*want, 0, value, true, &mut findings);
-            }
-        }
-        (findings, readable)
-    }
-
-    fn read_body(&self, body: Body<'_>) -> (Findings, bool) {
-        let mut findings = Findings::default();
-        let (bytes, bounded) = match body {
-            Body::Whole(bytes) => (bytes, false),
-            Body::Beginning(bytes) => (bytes, true),
-            Body::Opaque => return (findings, !self.needs_body()),
+        let of_items = || {
+            let failed =
+                |(list, item): &&(&ItemList, &Item)| list.judge(item, &self.rules, status).0 != OutcomeClass::Ok;
+            let first = items.iter().find(failed).or(items.first());
+            first.and_then(|(_, item)| item.code.as_deref())
         };
-        // Where a success has no body, as APNs', there is nothing to read; a page of HTML in its place is no success.
-        if !self.needs_body() || (bytes.is_empty() && !self.body_proves_success()) {
-            return (findings, true);
-        }
-        let scan = self.pointers.scan(bytes, &mut |slot, element, value: Value<'_>| {
-            let present = value != Value::Null;
-            let text = value.into_text().unwrap_or_default();
-            for (_, want) in self.wants.iter().filter(|(known, _)| *known == slot) {
-                self.note(*want, element, &text, present, &mut findings);
-            }
-        });
-        (findings, scan == Scan::Complete || (bounded && scan == Scan::Cut))
-    }
-
-    fn note(&self, want: Want, element: u32, text: &str, present: bool, findings: &mut Findings) {
-        match want {
-            Want::Code(rank) => {
-                let better = findings.code.as_ref().is_none_or(|(held, _)| rank < *held);
-                if better && !text.is_empty() {
-                    findings.code = Some((rank, text.to_owned()));
-                }
-            }
-            Want::Message => {
-                findings.message.get_or_insert_with(|| text.to_lowercase());
-            }
-            Want::Condition(index) => {
-                let equals = self.conditions.get(index).map(Vec::as_slice).unwrap_or_default();
-                if present && (equals.is_empty() || equals.iter().any(|wanted| wanted == text)) {
-                    findings.conditions.push(index);
-                }
-            }
-            Want::ItemCode => {
-                if present {
-                    findings.item(element, |item| item.code = Some(text.to_owned()));
-                }
-            }
-            Want::ItemAccepted => findings.item(element, |item| item.accepted |= present),
+        let text = code.or_else(of_items).map_or_else(|| status.to_string().into(), |code| self.shown(code));
+        Verdict {
+            fate: self.fate(status, code, call),
+            codes: self.count_codes(status, code, &items, tally.total()),
+            code: Some(text),
+            call,
+            tally,
+            vendor_ids: Vec::new(),
+            retry_after: None,
         }
     }
 
-    fn is_success(&self, status: u16, code: Option<&str>, findings: &Findings) -> bool {
+    /// A code as it may be shown: long numbers and long words with digits in them are phones and tokens.
+    fn shown(&self, code: &str) -> Box<str> {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':');
+        let has_digit = code.bytes().any(|byte| byte.is_ascii_digit());
+        let is_number = code.bytes().all(|byte| byte.is_ascii_digit());
+        let longest = match (is_number, has_digit) {
+            (true, _) => MAX_SHOWN_NUMBER_BYTES,
+            (false, true) => MAX_SHOWN_MIXED_BYTES,
+            (false, false) => MAX_SHOWN_CODE_BYTES,
+        };
+        let short = code.len() <= longest && code.bytes().all(is_word);
+        if short || self.book.of_code(code) != CodeId::OTHER { code.into() } else { "other".into() }
+    }
+
+    /// The results of the lists that speak of every recipient, or of those that only name the refused.
+    fn found_items<'a>(&'a self, findings: &'a Findings, only_refused: bool) -> Vec<(&'a ItemList, &'a Item)> {
+        let lists = self.items.iter().zip(&findings.items);
+        let lists = lists.filter(|(list, _)| !list.groups && list.only_refused == only_refused);
+        lists.flat_map(|(list, items)| items.iter().map(move |item| (list, item))).collect()
+    }
+
+    fn refuses_group(&self, status: u16, findings: &Findings) -> bool {
+        let mut groups = self.items.iter().zip(&findings.items).filter(|(list, _)| list.groups);
+        groups.any(|(list, items)| items.iter().any(|item| list.judge(item, &self.rules, status).1 > 0))
+    }
+
+    fn results<'a>(&'a self, status: u16, findings: &'a Findings, readable: bool, recipients: u32) -> Results<'a> {
+        let status_ok = readable && self.ok_status.iter().any(|range| range.contains(status));
+        let success = status_ok && self.says_success(findings);
+        let is_partial = findings.code().is_some_and(|code| self.partial_codes.iter().any(|known| **known == *code));
+        let partial = status_ok && is_partial;
+        let judge = |(list, item): &(&ItemList, &Item)| list.judge(item, &self.rules, status);
+        if (success || partial) && self.items.iter().any(|list| !list.only_refused) {
+            let items = self.found_items(findings, false);
+            let mut tally = items::tally(items.iter().map(judge));
+            // Recipients of whom the answer does not speak were not said to be accepted.
+            tally.add(OutcomeClass::Unknown, recipients.max(1).saturating_sub(tally.total()));
+            return Results { tally, items };
+        }
+        // A call that is refused as a whole speaks with one code, except of those whom it names.
+        let items = if status_ok { self.found_items(findings, true) } else { Vec::new() };
+        let mut tally = items::tally(items.iter().map(judge));
+        if tally.total() == 0 && status_ok {
+            let unlisted = self.items.iter().zip(&findings.items).map(|(list, items)| list.unlisted(items));
+            // No vendor can refuse more than were asked for.
+            let bounded = unlisted.map(|(class, count)| (class, count.min(recipients.max(1))));
+            tally = items::tally(bounded.filter(|(_, count)| *count > 0).take(1));
+        }
+        let refused = tally.total();
+        let accepted = success || (partial && refused > 0);
+        let rest = match recipients {
+            // Where the request names nobody, a list of refusals speaks of some; one that names accepted ones too, of all.
+            0 if refused > 0 => u32::from(accepted && tally.iter().all(|(class, _)| class != OutcomeClass::Ok)),
+            recipients => recipients.max(1).saturating_sub(refused),
+        };
+        let of_rest = match accepted {
+            true => OutcomeClass::Ok,
+            false => self.refusal(status, findings.code(), findings.message.as_deref()),
+        };
+        // Further refusals may stand in what was not read, and a list that names accepted ones speaks of everybody.
+        let names_refused = self.items.iter().any(|list| list.only_refused && !list.groups);
+        let names_accepted = tally.iter().any(|(class, _)| class == OutcomeClass::Ok);
+        let unsaid = (findings.cut && names_refused) || names_accepted;
+        let of_rest = if accepted && unsaid { OutcomeClass::Unknown } else { of_rest };
+        tally.add(of_rest, rest);
+        Results { tally, items }
+    }
+
+    fn says_success(&self, findings: &Findings) -> bool {
+        let code = findings.code();
         let code_says_yes = match code {
             Some(code) => self.ok_codes.iter().any(|ok| **ok == *code),
             None => self.code_optional,
         };
-        let all_hold = (0..self.conditions.len()).all(|index| findings.conditions.contains(&index));
-        self.ok_status.iter().any(|range| range.contains(status)) && code_says_yes && all_hold
+        let asked = |condition: &OkCondition| {
+            condition.codes.is_empty() || code.is_some_and(|code| condition.codes.iter().any(|known| **known == *code))
+        };
+        let holds = |(index, condition): (usize, &OkCondition)| {
+            let absent = || condition.or_absent && !findings.present.contains(&index);
+            !asked(condition) || findings.conditions.contains(&index) || absent()
+        };
+        code_says_yes && self.conditions.iter().enumerate().all(holds)
     }
 
-    fn judge_items(&self, findings: &Findings, recipients: u32) -> Tally {
-        let mut tally = Tally::default();
-        for item in &findings.items {
-            let class = match &item.code {
-                Some(code) if self.item_ok_codes.iter().any(|ok| **ok == **code) => OutcomeClass::Ok,
-                Some(code) => self.class_of_code(code).unwrap_or(OutcomeClass::Unknown),
-                None if item.accepted => OutcomeClass::Ok,
-                None => OutcomeClass::Unknown,
-            };
-            tally.add(class, 1);
-        }
-        // Recipients of whom the answer does not speak were not said to be accepted.
-        tally.add(OutcomeClass::Unknown, recipients.saturating_sub(tally.total()));
-        tally
-    }
-
-    fn refusal(&self, status: u16, code: Option<&str>, findings: &Findings) -> OutcomeClass {
-        let by_pattern = code.and_then(|code| self.class_of_pattern(code, findings.message.as_deref()));
-        if let Some(class) = by_pattern.or_else(|| code.and_then(|code| self.class_of_code(code))) {
+    fn refusal(&self, status: u16, code: Option<&str>, message: Option<&str>) -> OutcomeClass {
+        if let Some(class) = code.and_then(|code| self.rules.class(code, message, status)) {
             return class;
         }
         let by_table = self.statuses.iter().find(|(range, _)| range.contains(status)).map(|(_, class)| *class);
@@ -245,44 +304,43 @@ impl Classifier {
         }
     }
 
-    fn class_of_pattern(&self, code: &str, message: Option<&str>) -> Option<OutcomeClass> {
-        let message = message?;
-        let fits = |(known, texts, _): &&(Box<str>, Vec<String>, OutcomeClass)| {
-            **known == *code && texts.iter().any(|text| message.contains(text.as_str()))
-        };
-        self.patterns.iter().find(fits).map(|(_, _, class)| *class)
-    }
-
-    fn class_of_code(&self, code: &str) -> Option<OutcomeClass> {
-        let family = || self.families.iter().find(|(family, _)| code.starts_with(&**family)).map(|(_, class)| *class);
-        self.exact.get(code).copied().or_else(family)
-    }
-
     fn fate(&self, status: u16, code: Option<&str>, call: OutcomeClass) -> Fate {
-        let surely_not = code.is_some_and(|code| self.surely_not_sent.iter().any(|known| **known == *code));
+        let lists = |codes: &[Box<str>]| code.is_some_and(|code| codes.iter().any(|known| **known == *code));
         match call {
             OutcomeClass::Ok | OutcomeClass::Partial => Fate::Accepted,
-            _ if surely_not => Fate::Rejected,
+            _ if lists(&self.surely_not_sent) => Fate::Rejected,
             // A duplicate was not sent again, but once it was: a replay elsewhere would double it.
             OutcomeClass::Unknown | OutcomeClass::Timeout | OutcomeClass::Duplicate => Fate::Unsure,
             _ if status >= 500 => Fate::Unsure,
+            // Whoever tells of an error of its own may have had it after the send, unless it blames the request.
+            OutcomeClass::VendorUnavailable if status < 400 && !lists(&self.busy) => Fate::Unsure,
             _ => Fate::Rejected,
         }
     }
 
-    fn count_codes(&self, status: u16, code: Option<&str>, items: &[Item], recipients: u32) -> Vec<(CodeId, u32)> {
-        let of_call = || code.map_or_else(|| self.book.of_status(status), |code| self.book.of_code(code));
-        if items.is_empty() {
-            return vec![(of_call(), recipients)];
-        }
+    fn count_codes(
+        &self,
+        status: u16,
+        code: Option<&str>,
+        items: &[(&ItemList, &Item)],
+        recipients: u32,
+    ) -> Vec<(CodeId, u32)> {
+        let of_call = code.map_or_else(|| self.book.of_status(status), |code| self.book.of_code(code));
         let mut counts: Vec<(CodeId, u32)> = Vec::new();
-        for item in items {
-            let id = item.code.as_ref().map_or_else(of_call, |code| self.book.of_code(code));
-            match counts.iter_mut().find(|(known, _)| *known == id) {
-                Some((_, count)) => *count = count.saturating_add(1),
-                None => counts.push((id, 1)),
-            }
+        let mut add = |id: CodeId, count: u32| match counts.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, total)) => *total = total.saturating_add(count),
+            None => counts.push((id, count)),
+        };
+        let mut left = recipients;
+        for (list, item) in items {
+            let (_, count) = list.judge(item, &self.rules, status);
+            left = left.saturating_sub(count);
+            add(item.code.as_ref().map_or(of_call, |code| self.book.of_code(code)), count);
         }
+        if left > 0 && (items.is_empty() || self.items.iter().any(|list| list.only_refused)) {
+            add(of_call, left);
+        }
+        counts.retain(|(_, count)| *count > 0);
         counts
     }
 }

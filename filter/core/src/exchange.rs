@@ -6,9 +6,11 @@
 use crate::headers::Headers;
 use crate::hold::StreamId;
 use crate::plan::Direction;
+use crate::report::VisitReport;
 use crate::time::{Monotonic, WallClock};
 use crate::worker::{Bypass, Worker};
 
+mod answer;
 mod collected;
 mod context;
 mod request;
@@ -32,12 +34,12 @@ pub enum Exchange {
     Ended,
 }
 
-/// What is to be done to the request, and whether it goes on.
+/// What is to be done, and whether the request or the answer goes on.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Effects {
     /// In this order.
     pub commands: Vec<Command>,
-    /// Whether the headers, or the body so far, wait.
+    /// Whether the headers, or the body so far, of the half that this step is about wait.
     pub flow: Flow,
 }
 
@@ -48,8 +50,12 @@ pub enum Command {
     SetRequestHeader(&'static str, String),
     /// Remove every value of a request header.
     RemoveRequestHeader(String),
-    /// Write a line at debug level.
-    LogDebug(String),
+    /// Give a response header this one value.
+    SetResponseHeader(&'static str, String),
+    /// Remove every value of a response header.
+    RemoveResponseHeader(String),
+    /// Tell what was understood of a visit, where somebody wants to know.
+    Report(Box<VisitReport>),
 }
 
 /// Whether the exchange goes on.
@@ -148,7 +154,7 @@ impl Exchange {
         let mut effects = Effects::default();
         // An answer may come before the request is whole.
         let Self::Response(mut state) = self.request_over(worker) else { return (Self::Ended, effects) };
-        state.headers(worker, headers, end_of_stream, shell);
+        state.headers(worker, headers, end_of_stream, shell, &mut effects);
         let next = state.advance(worker, end_of_stream, shell, &mut effects);
         (next, effects)
     }
@@ -163,7 +169,7 @@ impl Exchange {
     ) -> (Self, Effects) {
         let mut effects = Effects::default();
         let Self::Response(mut state) = self else { return (self, effects) };
-        state.body(worker, size, end_of_stream, shell);
+        state.body(worker, size, end_of_stream, shell, &mut effects);
         let next = state.advance(worker, end_of_stream, shell, &mut effects);
         (next, effects)
     }
@@ -171,7 +177,8 @@ impl Exchange {
     /// The answer ends with trailers.
     pub fn response_trailers(self, worker: &mut Worker, shell: &mut dyn Shell) -> (Self, Effects) {
         let mut effects = Effects::default();
-        let Self::Response(state) = self else { return (self, effects) };
+        let Self::Response(mut state) = self else { return (self, effects) };
+        state.trailers(worker, shell, &mut effects);
         let next = state.advance(worker, true, shell, &mut effects);
         (next, effects)
     }

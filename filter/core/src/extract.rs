@@ -3,16 +3,15 @@
 //! A [`Reader`] is compiled once per route from every source that the route names, so that the head and the body are
 //! each gone through once, whatever the number of sources.
 
-use crate::headers::Headers;
-use crate::json::{Pointers, Scan, Slot, Value};
-use crate::source::{Place, Source};
+use crate::json::At;
+use crate::receipt::{ReceiptField, Told};
+use crate::source::Cut;
 use crate::time::WallClock;
 use std::fmt;
 
-mod form;
 mod reader;
 
-pub use reader::{BodyKind, Reader, ReaderBuilder};
+pub use reader::{JointReader, Reader, ReaderBuilder};
 
 /// More ids than this in one call are not kept; a batch of more is still counted by its recipients.
 pub const MAX_MESSAGE_IDS: usize = 1_000;
@@ -40,6 +39,10 @@ pub enum Field {
     SubmittedAt,
     /// Sets the bit of a condition if it holds.
     Condition(u8),
+    /// Says, if it holds, that the vendor removes repeats.
+    Dedupe,
+    /// A part of a receipt.
+    Receipt(ReceiptField),
 }
 
 /// A value that names a person or a device. It can be hashed but not shown.
@@ -47,6 +50,11 @@ pub enum Field {
 pub struct Sensitive(String);
 
 impl Sensitive {
+    /// Guards a value.
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The value, for the keyed hash and nothing else.
     pub fn expose(&self) -> &str {
         &self.0
@@ -80,12 +88,21 @@ pub struct Facts {
     pub submitted_at: Option<WallClock>,
     /// One bit per condition of the route that holds.
     pub conditions: u32,
+    /// Whether the body was not read to its end.
+    pub(crate) is_cut: bool,
+    /// Whether the whole call carries a key by which the vendor removes repeats.
+    dedupe_whole: bool,
+    /// How many elements of a batch carry one of their own, and which was the last.
+    dedupe_each: u32,
+    dedupe_last: Option<u32>,
+    /// What the request tells as a receipt.
+    pub receipt: Told,
     ranks: Ranks,
 }
 
 /// Which of several sources of one field counts: the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+pub(crate) struct Rank {
     /// What the config says goes before what an adapter says.
     whose: Whose,
     /// A trace cannot wait for the body when the head has told as good an id.
@@ -96,7 +113,7 @@ struct Rank {
 
 /// Who named a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Whose {
+pub(crate) enum Whose {
     #[default]
     Config,
     Adapter,
@@ -120,24 +137,33 @@ impl Facts {
         self.recipients.max(1)
     }
 
-    fn tell(&mut self, want: &Want, text: &str, keep_recipients: bool) {
-        match want.split {
-            Some(separator) => {
-                for part in text.split(separator).map(str::trim).filter(|part| !part.is_empty()) {
-                    self.tell_one(want, part, keep_recipients);
+    /// Whether the vendor itself removes repeats of this call: of all of it, not only of some of its messages.
+    pub fn dedupes(&self) -> bool {
+        self.dedupe_whole || (!self.is_cut && self.dedupe_each > 0 && self.dedupe_each >= self.recipients)
+    }
+
+    fn tell(&mut self, want: &Want, at: At, text: &str, keep_recipients: bool) {
+        for value in want.cut.values(text) {
+            match want.field {
+                Field::Condition(bit) if want.holds(value) => {
+                    self.conditions |= 1_u32.checked_shl(bit.into()).unwrap_or(0);
                 }
+                Field::Dedupe if want.holds(value) => match at.outer {
+                    None => self.dedupe_whole = true,
+                    outer if outer == self.dedupe_last => {}
+                    outer => {
+                        self.dedupe_last = outer;
+                        self.dedupe_each = self.dedupe_each.saturating_add(1);
+                    }
+                },
+                Field::Condition(_) | Field::Dedupe => {}
+                Field::Receipt(field) => self.receipt.note(field, want.rank, at, value),
+                _ => self.tell_one(want, value, keep_recipients),
             }
-            None => self.tell_one(want, text, keep_recipients),
         }
     }
 
     fn tell_one(&mut self, want: &Want, text: &str, keep_recipients: bool) {
-        if let Field::Condition(bit) = want.field {
-            if want.equals.is_empty() || want.equals.iter().any(|wanted| **wanted == *text) {
-                self.conditions |= 1_u32.checked_shl(bit.into()).unwrap_or(0);
-            }
-            return;
-        }
         if text.is_empty() || (text.len() > MAX_VALUE_BYTES && want.field != Field::Recipient) {
             return;
         }
@@ -176,7 +202,7 @@ impl Facts {
             Field::Priority => self.priority = text.parse().ok(),
             Field::Tenant => self.tenant = Some(text.to_owned()),
             Field::SubmittedAt => self.submitted_at = WallClock::from_unix(text),
-            Field::Condition(_) => {}
+            Field::Condition(_) | Field::Dedupe | Field::Receipt(_) => {}
         }
     }
 
@@ -190,7 +216,7 @@ impl Facts {
             Field::Priority => (&mut self.ranks.priority, false),
             Field::Tenant => (&mut self.ranks.tenant, false),
             Field::SubmittedAt => (&mut self.ranks.submitted_at, false),
-            Field::Condition(_) => return None,
+            Field::Condition(_) | Field::Dedupe | Field::Receipt(_) => return None,
         };
         match *held {
             Some(rank) if rank < want.rank => None,
@@ -208,8 +234,15 @@ impl Facts {
 struct Want {
     field: Field,
     rank: Rank,
-    split: Option<char>,
+    cut: Cut,
     equals: Vec<Box<str>>,
+}
+
+impl Want {
+    /// Whether a condition holds by `text`: an empty one says nothing, unless that is what is asked for.
+    fn holds(&self, text: &str) -> bool {
+        if self.equals.is_empty() { !text.is_empty() } else { self.equals.iter().any(|wanted| **wanted == *text) }
+    }
 }
 
 #[cfg(test)]

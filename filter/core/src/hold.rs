@@ -1,4 +1,4 @@
-//! Requests whose headers wait for their body, and the proof that waiting works.
+//! Requests and answers whose headers wait for their body, and the proof that waiting works.
 //!
 //! Without Envoy's `allow_on_headers_stop_iteration` a held request never gets its body callback and would hang until
 //! the route's timeout. Nothing tells a filter whether the knob is set, except that a body arrives.
@@ -19,6 +19,15 @@ pub const MAX_HELD: usize = 65_536;
 /// A stream as the host numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId(pub u32);
+
+/// Which half of a stream is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// The request.
+    Request,
+    /// The answer.
+    Response,
+}
 
 /// Whether holding works in this VM: all workers that a VM makes, one after another, share it.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +54,7 @@ impl Default for Proof {
 pub struct Holds {
     proof: HoldProof,
     timeout: Duration,
-    held: BTreeMap<StreamId, Monotonic>,
+    held: BTreeMap<StreamId, (Monotonic, Half)>,
 }
 
 impl Holds {
@@ -68,9 +77,9 @@ impl Holds {
         }
     }
 
-    /// Holds a stream.
-    pub fn hold(&mut self, stream: StreamId, now: Monotonic) {
-        self.held.insert(stream, now);
+    /// Holds a half of a stream.
+    pub fn hold(&mut self, stream: StreamId, half: Half, now: Monotonic) {
+        self.held.insert(stream, (now, half));
     }
 
     /// A body callback has come for `stream`: `true` if it is held, which proves that holding works; `false` if it has
@@ -89,11 +98,11 @@ impl Holds {
     }
 
     /// Takes the streams that have waited too long; each must be resumed.
-    pub fn overdue(&mut self, now: Monotonic) -> Vec<StreamId> {
+    pub fn overdue(&mut self, now: Monotonic) -> Vec<(StreamId, Half)> {
         let is_overdue = |since: Monotonic| now.since(since) >= self.timeout;
-        let overdue: Vec<StreamId> =
-            self.held.iter().filter(|(_, since)| is_overdue(**since)).map(|(stream, _)| *stream).collect();
-        for stream in &overdue {
+        let held = self.held.iter().filter(|(_, (since, _))| is_overdue(*since));
+        let overdue: Vec<(StreamId, Half)> = held.map(|(stream, (_, half))| (*stream, *half)).collect();
+        for (stream, _) in &overdue {
             self.held.remove(stream);
             self.proof.0.set(match self.proof.0.get() {
                 Proof::Open { releases } if releases.saturating_add(1) >= UNPROVEN_RELEASES => Proof::Fails,
@@ -112,9 +121,9 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn release(holds: &mut Holds, stream: u32, at_s: u64) {
-        holds.hold(StreamId(stream), Monotonic(at_s * SECOND));
+        holds.hold(StreamId(stream), Half::Request, Monotonic(at_s * SECOND));
         assert_eq!(holds.overdue(Monotonic((at_s + 4) * SECOND)), []);
-        assert_eq!(holds.overdue(Monotonic((at_s + 5) * SECOND)), [StreamId(stream)]);
+        assert_eq!(holds.overdue(Monotonic((at_s + 5) * SECOND)), [(StreamId(stream), Half::Request)]);
         assert!(!holds.is_held(StreamId(stream)));
     }
 
@@ -145,7 +154,7 @@ mod tests {
             if !holds.allowed() {
                 break;
             }
-            holds.hold(StreamId(stream), Monotonic(0));
+            holds.hold(StreamId(stream), Half::Request, Monotonic(0));
         }
         assert_eq!(holds.held.len(), MAX_UNPROVEN);
         assert!(holds.is_held(StreamId(0)) && holds.allowed());
@@ -154,7 +163,7 @@ mod tests {
     #[test]
     fn once_a_body_has_come_slow_uploaders_release_only_themselves() {
         let mut holds = Holds::new(Duration::from_secs(5), HoldProof::default());
-        holds.hold(StreamId(99), Monotonic(0));
+        holds.hold(StreamId(99), Half::Request, Monotonic(0));
         assert!(holds.is_held(StreamId(99)));
         holds.forget(StreamId(99));
         for stream in 0..9 {

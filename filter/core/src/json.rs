@@ -1,4 +1,4 @@
-//! Finds the values of a few JSON pointers in one pass, without building a tree.
+//! Finds the values of a few JSON pointers in one pass, without building a tree; XML is read by the same pointers.
 //!
 //! Bodies come from vendors and callers: they may be cut short, nested without end or not JSON at all. What stands before
 //! the fault is still found, and the end of the scan tells how far the text can be trusted.
@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 mod cursor;
+mod xml;
 
 use cursor::{Cursor, Fault};
 
@@ -15,7 +16,8 @@ const MAX_DEPTH: u16 = 64;
 /// Names one pointer of a [`Pointers`] set.
 pub type Slot = u16;
 
-/// A set of JSON pointers (RFC 6901), where a token `*` stands for every element of an array.
+/// A set of JSON pointers (RFC 6901), where a token `*` stands for every element of an array, and for every member of an
+/// object that no other pointer of the set names; `*#` as the last token stands for the key of each such member.
 #[derive(Clone, Debug)]
 pub struct Pointers {
     /// A tree of tokens; the root is the whole document.
@@ -28,6 +30,27 @@ struct Node {
     keys: Vec<(Box<str>, usize)>,
     each: Option<usize>,
     slot: Option<Slot>,
+    /// Wants the key under which this stands.
+    key_slot: Option<Slot>,
+}
+
+/// Which elements of the lists around it a value stands in: one index for each `*` of its pointer, outermost first. Of
+/// more than two, the innermost ones count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    /// The element of the outermost list.
+    pub outer: Option<u32>,
+    /// The element of the list inside it.
+    pub inner: Option<u32>,
+}
+
+impl At {
+    const fn within(self, index: u32) -> Self {
+        match self.outer {
+            None => Self { outer: Some(index), inner: None },
+            Some(_) => Self { outer: self.outer, inner: Some(index) },
+        }
+    }
 }
 
 /// What stands at a pointer.
@@ -88,16 +111,18 @@ impl Pointers {
 
     /// Adds a pointer and returns its slot; the same pointer twice has one slot.
     pub fn add(&mut self, pointer: &str) -> Result<Slot, InvalidPointer> {
+        let of_key = pointer.ends_with("/*#");
         let mut at = 0;
-        for token in tokens(pointer)? {
+        for token in tokens(if of_key { pointer.trim_end_matches('#') } else { pointer })? {
             at = self.child(at, &token?);
         }
         let next = self.slots;
         let node = self.nodes.get_mut(at).ok_or(InvalidPointer)?;
-        if let Some(slot) = node.slot {
+        let slot = if of_key { &mut node.key_slot } else { &mut node.slot };
+        if let Some(slot) = *slot {
             return Ok(slot);
         }
-        node.slot = Some(next);
+        *slot = Some(next);
         self.slots = next.checked_add(1).ok_or(InvalidPointer)?;
         Ok(next)
     }
@@ -120,11 +145,10 @@ impl Pointers {
         new
     }
 
-    /// Scans `text` and reports each value that a pointer names, in the order of the text, with the index of the element
-    /// of the innermost `*`.
-    pub fn scan<'a>(&self, text: &'a [u8], found: &mut dyn FnMut(Slot, u32, Value<'a>)) -> Scan {
+    /// Scans `text` and reports each value that a pointer names, in the order of the text.
+    pub fn scan<'a>(&self, text: &'a [u8], found: &mut dyn FnMut(Slot, At, Value<'a>)) -> Scan {
         let mut cursor = Cursor::new(text);
-        let walked = self.nodes.first().map_or(Ok(()), |root| self.value(&mut cursor, root, 0, 0, found));
+        let walked = self.nodes.first().map_or(Ok(()), |root| self.value(&mut cursor, root, At::default(), 0, found));
         match walked.and_then(|()| cursor.end()) {
             Ok(()) => Scan::Complete,
             Err(Fault::Cut) => Scan::Cut,
@@ -136,9 +160,9 @@ impl Pointers {
         &self,
         cursor: &mut Cursor<'a>,
         node: &Node,
-        element: u32,
+        at: At,
         depth: u16,
-        found: &mut dyn FnMut(Slot, u32, Value<'a>),
+        found: &mut dyn FnMut(Slot, At, Value<'a>),
     ) -> Result<(), Fault> {
         if depth >= MAX_DEPTH {
             return Err(Fault::Malformed);
@@ -147,12 +171,12 @@ impl Pointers {
         let opening = cursor.peek()?;
         if matches!(opening, b'{' | b'[') {
             if let Some(slot) = node.slot {
-                found(slot, element, Value::Container);
+                found(slot, at, Value::Container);
             }
         }
         match opening {
-            b'{' if followed => self.object(cursor, node, element, depth, found),
-            b'[' if followed => self.array(cursor, node, element, depth, found),
+            b'{' if followed => self.object(cursor, node, at, depth, found),
+            b'[' if followed => self.array(cursor, node, at, depth, found),
             b'{' | b'[' => cursor.skip_container(),
             _ => match node.slot {
                 Some(slot) => {
@@ -161,7 +185,7 @@ impl Pointers {
                     if depth > 0 && matches!(value, Value::Number(_)) && cursor.is_at_end() {
                         return Err(Fault::Cut);
                     }
-                    found(slot, element, value);
+                    found(slot, at, value);
                     Ok(())
                 }
                 None => cursor.skip_scalar(),
@@ -173,40 +197,60 @@ impl Pointers {
         &self,
         cursor: &mut Cursor<'a>,
         node: &Node,
-        element: u32,
+        at: At,
         depth: u16,
-        found: &mut dyn FnMut(Slot, u32, Value<'a>),
+        found: &mut dyn FnMut(Slot, At, Value<'a>),
     ) -> Result<(), Fault> {
         cursor.expect(b'{')?;
         if cursor.take_if(b'}')? {
             return Ok(());
         }
+        let mut index = 0_u32;
         loop {
-            let child = {
-                let key = cursor.key()?;
-                node.keys
-                    .iter()
-                    .find(|(known, _)| known.as_bytes() == &*key)
-                    .and_then(|(_, child)| self.nodes.get(*child))
-            };
+            let key = cursor.key()?;
             cursor.expect(b':')?;
-            match child {
-                Some(child) => self.value(cursor, child, element, depth.saturating_add(1), found)?,
+            match self.member(node, key, at, index, found) {
+                Some((child, at)) => self.value(cursor, child, at, depth.saturating_add(1), found)?,
                 None => cursor.skip_value()?,
             }
+            index = index.saturating_add(1);
             if !cursor.more(b'}')? {
                 return Ok(());
             }
         }
     }
 
+    /// The node of a member, and where it stands; its key is told if somebody wants it.
+    fn member<'a>(
+        &self,
+        node: &Node,
+        key: Cow<'a, [u8]>,
+        at: At,
+        index: u32,
+        found: &mut dyn FnMut(Slot, At, Value<'a>),
+    ) -> Option<(&Node, At)> {
+        if let Some((_, child)) = node.keys.iter().find(|(known, _)| known.as_bytes() == &*key) {
+            return self.nodes.get(*child).map(|child| (child, at));
+        }
+        let each = self.nodes.get(node.each?)?;
+        let at = at.within(index);
+        if let Some(slot) = each.key_slot {
+            let key = match key {
+                Cow::Borrowed(key) => cursor::text(key),
+                Cow::Owned(key) => Cow::Owned(String::from_utf8_lossy(&key).into_owned()),
+            };
+            found(slot, at, Value::Text(key));
+        }
+        Some((each, at))
+    }
+
     fn array<'a>(
         &self,
         cursor: &mut Cursor<'a>,
         node: &Node,
-        element: u32,
+        at: At,
         depth: u16,
-        found: &mut dyn FnMut(Slot, u32, Value<'a>),
+        found: &mut dyn FnMut(Slot, At, Value<'a>),
     ) -> Result<(), Fault> {
         cursor.expect(b'[')?;
         if cursor.take_if(b']')? {
@@ -216,9 +260,9 @@ impl Pointers {
         let mut index = 0_u32;
         loop {
             match each {
-                Some(each) => self.value(cursor, each, index, depth.saturating_add(1), found)?,
+                Some(each) => self.value(cursor, each, at.within(index), depth.saturating_add(1), found)?,
                 None => match self.numbered(node, index) {
-                    Some(child) => self.value(cursor, child, element, depth.saturating_add(1), found)?,
+                    Some(child) => self.value(cursor, child, at, depth.saturating_add(1), found)?,
                     None => cursor.skip_value()?,
                 },
             }

@@ -4,8 +4,10 @@
 //! file here and one line in [`all`].
 
 use crate::classify::Verdict;
+use crate::labels::label;
 use crate::metrics::Metrics;
 use crate::plan::{BusinessId, NodeId, Plan, RouteId};
+use crate::receipt::Reported;
 use std::time::Duration;
 
 mod calls;
@@ -14,6 +16,7 @@ mod duration;
 mod message_time;
 mod messages;
 mod on_time;
+mod receipts;
 
 /// A message, or a batch of them, has left a node.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,29 @@ pub struct NodeExit<'a> {
     pub duration: Duration,
     /// The time from submission to acceptance by a vendor, where both are known.
     pub message_time: Option<Duration>,
+    /// What a receipt was worth, if the visit was one.
+    pub receipt: Option<ReceiptExit<'a>>,
+}
+
+/// A receipt that the service has answered.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceiptExit<'a> {
+    /// Whether it counts.
+    pub result: ReceiptResult,
+    /// What it reports.
+    pub statuses: &'a [Reported],
+}
+
+label! {
+    /// What became of a receipt.
+    pub enum ReceiptResult {
+        /// The service has taken it, and what it reports counts.
+        Accepted = "accepted",
+        /// The service has not taken it.
+        Refused = "refused",
+        /// It is encrypted or not what the adapter reads.
+        Opaque = "opaque",
+    }
 }
 
 /// Something that counts.
@@ -49,5 +75,6 @@ pub fn all(plan: &Plan, metrics: &mut Metrics) -> Vec<Box<dyn Observer>> {
         Box::new(duration::Durations::new(plan, metrics)),
         Box::new(on_time::OnTime::new(plan, metrics)),
         Box::new(message_time::MessageTime::new(plan, metrics)),
+        Box::new(receipts::Receipts::new(plan, metrics)),
     ]
 }

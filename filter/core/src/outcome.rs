@@ -1,9 +1,9 @@
 //! What became of a send: the class of its outcome, what is known of its fate, and how many recipients got which.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The common vocabulary into which every vendor's answer is translated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeClass {
     /// Accepted for every recipient.
@@ -104,7 +104,8 @@ impl OutcomeClass {
 }
 
 /// What is known of a send after the exchange. Only [`Fate::NotSent`] and [`Fate::Rejected`] allow a replay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// It never left: Envoy itself says so.
     NotSent,
@@ -124,6 +125,38 @@ impl Fate {
             Self::Rejected => "rejected",
             Self::Unsure => "unsure",
             Self::Accepted => "accepted",
+        }
+    }
+}
+
+/// Where a message is in its life, as a vendor's report tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The vendor has it, and has not passed it on yet or will try again.
+    Sending,
+    /// The vendor has passed it on.
+    Sent,
+    /// It will not arrive.
+    Failed,
+    /// It has arrived.
+    Delivered,
+    /// It was opened.
+    Read,
+}
+
+impl Status {
+    /// Every status, in the order of the definition.
+    pub const ALL: [Self; 5] = [Self::Sending, Self::Sent, Self::Failed, Self::Delivered, Self::Read];
+
+    /// The value of the metric label `status`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
         }
     }
 }
@@ -161,16 +194,20 @@ impl Tally {
         self.0.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
+    /// The most frequent refusal; of several, the first in the order of the classes, so that the order of an answer does not
+    /// matter.
+    pub fn refusal(&self) -> Option<OutcomeClass> {
+        let refusals = self.0.iter().filter(|(class, _)| *class != OutcomeClass::Ok);
+        refusals.max_by_key(|(class, count)| (*count, std::cmp::Reverse(*class))).map(|(class, _)| *class)
+    }
+
     /// The class of the call as a whole: all accepted is `ok`, some is `partial`, none is the most frequent refusal.
     pub fn call(&self) -> Option<OutcomeClass> {
         let accepted = self.0.iter().any(|(class, _)| *class == OutcomeClass::Ok);
-        let refusals = self.0.iter().filter(|(class, _)| *class != OutcomeClass::Ok);
-        // `max_by_key` keeps the last of equals; reversed, the first that appeared wins.
-        match refusals.rev().max_by_key(|(_, count)| *count) {
+        match self.refusal() {
             Some(_) if accepted => Some(OutcomeClass::Partial),
-            Some((class, _)) => Some(*class),
             None if accepted => Some(OutcomeClass::Ok),
-            None => None,
+            refusal => refusal,
         }
     }
 }
@@ -192,13 +229,14 @@ mod tests {
     #[test]
     fn the_call_is_partial_only_when_some_and_not_all_were_refused() {
         type Case = (&'static [(OutcomeClass, u32)], Option<OutcomeClass>);
-        let cases: [Case; 6] = [
+        let cases: [Case; 7] = [
             (&[], None),
             (&[(Ok, 3)], Some(Ok)),
             (&[(Ok, 4), (InvalidToken, 1)], Some(Partial)),
             (&[(InvalidToken, 5)], Some(InvalidToken)),
             (&[(InvalidToken, 1), (QuotaTarget, 2)], Some(QuotaTarget)),
             (&[(InvalidToken, 1), (RateLimited, 1)], Some(InvalidToken)),
+            (&[(RateLimited, 1), (InvalidToken, 1)], Some(InvalidToken)),
         ];
         for (counts, expected) in cases {
             let mut tally = Tally::default();

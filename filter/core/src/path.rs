@@ -56,6 +56,27 @@ impl PathPattern {
         &self.captures
     }
 
+    /// The pattern, with what `path` has in the place of those captures that are `shown`.
+    pub(crate) fn show(&self, path: &str, shown: &dyn Fn(&str) -> bool) -> String {
+        let mut captured = self.matches(path).unwrap_or_default().into_iter().chain(std::iter::repeat(""));
+        let mut names = self.captures.iter();
+        let mut text = String::new();
+        for segment in &self.segments {
+            text.push('/');
+            match segment {
+                Segment::Literal(literal) => text.push_str(literal),
+                Segment::Capture => {
+                    let (name, value) = (names.next().map_or("", |name| name), captured.next().unwrap_or_default());
+                    text.push_str(&if shown(name) { value.to_owned() } else { format!("{{{name}}}") });
+                }
+            }
+        }
+        if self.open {
+            text.push_str("/*");
+        }
+        text
+    }
+
     /// The captured segments if `path` (without its query) fits. An empty segment is no capture.
     pub fn matches<'a>(&self, path: &'a str) -> Option<Vec<&'a str>> {
         let mut given = path.strip_prefix('/')?.split('/');

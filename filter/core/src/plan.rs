@@ -1,9 +1,10 @@
 //! A validated config, in the form in which requests are matched against it. Only validation makes one.
 
-use crate::adapter::RecipientKind;
+use crate::adapter::{OperationKind, RecipientKind};
 use crate::classify::{Classifier, CodeBook};
-use crate::extract::Reader;
+use crate::extract::{JointReader, Reader};
 use crate::path::PathPattern;
+use crate::receipt::Receipt;
 use crate::trace::{CountryCode, Ratio};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -80,6 +81,8 @@ impl Node {
 pub struct Route {
     /// The node visited.
     pub node: NodeId,
+    /// What the vendor is asked for; none where no vendor is.
+    pub operation: Option<OperationKind>,
     /// Methods; empty is any.
     pub methods: Vec<Box<str>>,
     /// Path; none is any.
@@ -92,6 +95,10 @@ pub struct Route {
     pub when: u32,
     /// Bits of the conditions of which any makes it a dry run.
     pub dry_run: u32,
+    /// How a receipt is read.
+    pub receipt: Option<Receipt>,
+    /// Captures and parameters of the URL that may be shown.
+    pub shown: Vec<Box<str>>,
     /// How its answers are judged.
     pub classifier: Classifier,
     /// Whether the config itself says where the message id stands, so that a request without one is worth a word.
@@ -124,6 +131,8 @@ pub struct Settings {
     pub blocked_after: Vec<Duration>,
     /// The share of new traces that are sampled.
     pub sample_ratio: Ratio,
+    /// Whether what was understood of a vendor's answer is told to the caller in `x-pointsman-*` headers.
+    pub answer_headers: bool,
     /// Whether recipients may be kept as a hash.
     pub hash_recipients: bool,
     /// Country calling code of phone numbers without one.
@@ -139,6 +148,7 @@ pub struct Plan {
     pub(crate) routes: Vec<Route>,
     pub(crate) inbound: RouteIndex,
     pub(crate) outbound: RouteIndex,
+    pub(crate) joints: HashMap<Vec<RouteId>, JointReader>,
     pub(crate) businesses: Vec<Business>,
     /// What is the same for every exchange.
     pub settings: Settings,
@@ -153,19 +163,31 @@ pub(crate) struct RouteIndex {
 
 impl RouteIndex {
     pub(crate) fn add(&mut self, hosts: &[Box<str>], route: RouteId) {
-        if hosts.is_empty() {
+        if hosts.is_empty() || hosts.iter().any(|host| **host == *"*") {
             self.any_host.push(route);
         }
-        for host in hosts {
+        for host in hosts.iter().filter(|host| ***host != *"*") {
             self.by_host.entry(host.clone()).or_default().push(route);
         }
     }
 
+    /// The routes of each host, and those of any.
+    fn lists(&self) -> impl Iterator<Item = &Vec<RouteId>> {
+        // The order of hosts cannot be seen: each list stands for itself.
+        #[expect(clippy::disallowed_methods, reason = "each list is looked at by itself")]
+        let of_hosts = self.by_host.values();
+        of_hosts.chain(std::iter::once(&self.any_host))
+    }
+
     /// The routes that may serve `host`, the most specific host first.
     fn of_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = RouteId> + 'a {
+        self.of_named_host(host).chain(self.any_host.iter().copied())
+    }
+
+    /// Those of them that name a host.
+    fn of_named_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = RouteId> + 'a {
         let suffixes = std::iter::successors(Some(host), |host| host.split_once('.').map(|(_, parent)| parent));
-        let known = suffixes.filter_map(|suffix| self.by_host.get(suffix)).flatten();
-        known.chain(&self.any_host).copied()
+        suffixes.filter_map(|suffix| self.by_host.get(suffix)).flatten().copied()
     }
 }
 
@@ -186,6 +208,12 @@ impl Plan {
         self.routes.is_empty()
     }
 
+    /// The channel whose vendor serves `host`, whatever is asked of it.
+    pub fn channel_of_host(&self, host: &str) -> Option<&str> {
+        let mut nodes = self.outbound.of_named_host(host).filter_map(|route| self.node(self.route(route)?.node));
+        nodes.find(|node| node.is_channel()).map(|node| &*node.channel)
+    }
+
     /// Every node, in the order of the config.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         (0_u16..).map(NodeId).zip(&self.nodes)
@@ -199,6 +227,12 @@ impl Plan {
     /// A route.
     pub fn route(&self, id: RouteId) -> Option<&Route> {
         self.routes.get(usize::from(id.0))
+    }
+
+    /// The nodes that receipts visit.
+    pub fn receipt_nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        let is_visited = |node: NodeId| self.routes.iter().any(|route| route.node == node && route.receipt.is_some());
+        self.nodes().filter(move |(node, _)| is_visited(*node))
     }
 
     /// The code books of the routes of `node`.
@@ -221,6 +255,44 @@ impl Plan {
     /// A business by its index.
     pub fn business_by_id(&self, id: BusinessId) -> Option<&Business> {
         self.businesses.get(usize::from(id.0))
+    }
+
+    /// The joint reader of `routes`, if the plan foresees that the body must choose among them.
+    pub fn joint(&self, routes: &[RouteId]) -> Option<&JointReader> {
+        self.joints.get(routes)
+    }
+
+    /// Foresees among which routes a body may have to choose: those of one host, path and method, up to the first that the
+    /// head alone decides, with those that the head may rule out and without them.
+    pub(crate) fn join_readers(&mut self) {
+        let mut joints = HashMap::new();
+        let same = |a: &RouteId, b: &RouteId| match (self.route(*a), self.route(*b)) {
+            (Some(a), Some(b)) => a.path.is_some() && a.path == b.path && a.methods == b.methods,
+            _ => false,
+        };
+        for list in self.inbound.lists().chain(self.outbound.lists()) {
+            for group in list.chunk_by(same).filter(|group| group.len() > 1) {
+                let by_body = group.iter().copied().filter(|route| self.body_alone_decides(*route)).collect();
+                for group in [group.to_vec(), by_body] {
+                    let open = group.iter().take_while(|route| self.body_may_decide(**route)).count();
+                    let group: Vec<RouteId> = group.into_iter().take(open.saturating_add(1)).collect();
+                    let readers = group.iter().filter_map(|route| self.route(*route)).map(|route| &route.reader);
+                    if group.len() > 1 {
+                        let joint = JointReader::new(readers);
+                        joints.insert(group, joint);
+                    }
+                }
+            }
+        }
+        self.joints = joints;
+    }
+
+    fn body_may_decide(&self, route: RouteId) -> bool {
+        self.route(route).is_some_and(|route| route.when & route.reader.condition_bits().1 != 0)
+    }
+
+    fn body_alone_decides(&self, route: RouteId) -> bool {
+        self.route(route).is_some_and(|route| route.when & !route.reader.condition_bits().1 == 0)
     }
 
     /// The routes that a request may take by host, method and path, best first, with the captures of their paths.

@@ -1,5 +1,7 @@
 //! Instants and durations. Monotonic and wall time are different types, and neither can be read here.
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
 /// An instant of the host's monotonic clock, in nanoseconds since an arbitrary start shared by the whole process.
@@ -36,6 +38,39 @@ pub fn as_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Reads an HTTP date (RFC 9110, section 5.6.7); vendors also write `UTC` in place of `GMT`.
+pub fn http_date(text: &str) -> Option<WallClock> {
+    let gmt = text.trim().strip_suffix("UTC").map(|date| format!("{date}GMT"));
+    let date = httpdate::parse_http_date(gmt.as_deref().unwrap_or(text)).ok()?;
+    let since_1970 = date.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(since_1970.as_nanos()).ok().map(WallClock)
+}
+
+const DAY_S: i64 = 24 * 3_600;
+
+/// The time until the next midnight of clocks that are `offset_s` seconds ahead of UTC.
+pub fn until_midnight(now: WallClock, offset_s: i64) -> Duration {
+    let seconds = i64::try_from(now.0 / 1_000_000_000).unwrap_or(i64::MAX);
+    let of_day = seconds.saturating_add(offset_s).rem_euclid(DAY_S);
+    let rest = u64::try_from(DAY_S.saturating_sub(of_day)).unwrap_or(0);
+    Duration::from_secs(rest).saturating_sub(Duration::from_nanos(now.0 % 1_000_000_000))
+}
+
+/// Reads the offset of a time zone such as `"+08:00"`, in seconds ahead of UTC.
+pub fn parse_zone(text: &str) -> Option<i64> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+')?),
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(hours) || !digits(minutes) {
+        return None;
+    }
+    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours <= 14 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
+}
+
 /// Reads `"250ms"`, `"30s"`, `"5m"` or `"2h"`. Zero and fractions are refused.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
@@ -60,6 +95,21 @@ pub fn format_duration(duration: Duration) -> String {
         }
     }
     format!("{millis}ms")
+}
+
+/// A duration such as `"250ms"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DurationText(pub Duration);
+
+impl<'de> Deserialize<'de> for DurationText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_duration(&text).map(Self).ok_or_else(|| {
+            D::Error::custom(format!(
+                "{text:?} is not a duration: write a whole number above 0 with ms, s, m or h, such as \"250ms\""
+            ))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +142,30 @@ mod tests {
     fn durations_are_written_as_they_are_read() {
         for text in ["250ms", "30s", "5m", "2h", "90s", "1500ms"] {
             assert_eq!(format_duration(parse_duration(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn midnight_is_that_of_the_zone() {
+        // 2021-12-20 20:33:21.5 UTC is 04:33:21.5 on the next day in China.
+        let now = WallClock(1_640_032_401_500_000_000);
+        let hours = |zone| until_midnight(now, parse_zone(zone).unwrap()).as_millis();
+        assert_eq!(hours("+00:00"), 3 * 3_600_000 + 26 * 60_000 + 38_500);
+        assert_eq!(hours("+08:00"), 19 * 3_600_000 + 26 * 60_000 + 38_500);
+        assert_eq!(hours("-05:30"), 8 * 3_600_000 + 56 * 60_000 + 38_500);
+        for zone in ["08:00", "+8:00", "+0800", "+15:00", "+08:60", "Asia/Shanghai", ""] {
+            assert_eq!(parse_zone(zone), None, "{zone}");
+        }
+    }
+
+    #[test]
+    fn dates_are_read_in_the_forms_of_http_and_with_utc() {
+        let expected = Some(WallClock(1_640_032_401_000_000_000));
+        for text in ["Mon, 20 Dec 2021 20:33:21 GMT", "Mon, 20 Dec 2021 20:33:21 UTC", "Mon Dec 20 20:33:21 2021"] {
+            assert_eq!(http_date(text), expected, "{text}");
+        }
+        for text in ["", "tomorrow", "Mon, 32 Dec 2021 20:33:21 GMT", "20 Dec 1900 00:00:00 GMT"] {
+            assert_eq!(http_date(text), None, "{text}");
         }
     }
 

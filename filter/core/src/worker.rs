@@ -57,7 +57,7 @@ label! {
 }
 
 label! {
-    /// Why a held request was released before its body was in.
+    /// Why headers did not wait, or no longer, until the body was in.
     pub enum Release {
         /// The body is longer than `max_body_bytes`: only its first piece was waited for.
         BodyTooLarge = "body_too_large",
@@ -65,6 +65,8 @@ label! {
         LengthUnknown = "length_unknown",
         /// The body did not come within `hold_timeout`.
         Timeout = "timeout",
+        /// Too many wait already, or waiting has turned out not to work here.
+        NotNow = "not_now",
     }
 }
 
@@ -138,9 +140,10 @@ impl Worker {
         &self.plan
     }
 
-    /// Whether recipients themselves are needed, and not only their number: for the hash in a visit's log line.
-    pub(crate) fn keeps_recipients(&self) -> bool {
-        self.log_visits && self.plan.settings.hash_recipients && self.key.is_some()
+    /// Whether recipients themselves are needed, and not only their number: for the hash in a visit's report, and so that
+    /// no code that is told to the caller is one of them.
+    pub(crate) const fn keeps_recipients(&self) -> bool {
+        self.log_visits || self.plan.settings.answer_headers
     }
 
     pub(crate) fn bypass(&mut self, reason: Bypass) {

@@ -1,6 +1,6 @@
 //! The vendor codes that are counted under their own name.
 
-use crate::adapter::{Items, Response};
+use crate::adapter::Response;
 
 /// Statuses that stand for themselves where the vendor gives no code. Any other would let a vendor make series at will.
 const PLAIN_STATUSES: [u16; 16] = [200, 201, 202, 204, 400, 401, 403, 404, 405, 410, 413, 429, 500, 502, 503, 504];
@@ -21,12 +21,14 @@ pub struct CodeBook {
 }
 
 impl CodeBook {
-    /// The codes of `response` and of the results per recipient.
-    pub fn new(response: &Response, items: Option<&Items>) -> Self {
-        let of_classes = response.class.values().flatten().filter(|code| !code.ends_with('*'));
-        let of_items = items.into_iter().flat_map(|items| &items.ok_codes);
-        let of_patterns = response.pattern.iter().map(|pattern| &pattern.code);
-        let listed = response.ok_codes.iter().chain(of_classes).chain(of_items).chain(of_patterns).cloned();
+    /// The codes of `response` and of its results per recipient.
+    pub fn new(response: &Response) -> Self {
+        let of_call = response.ok_codes.iter().chain(&response.partial_codes).cloned();
+        let of_rules = response.rules().flat_map(|rule| rule.codes);
+        let of_items = response.items.iter().flat_map(|items| {
+            items.ok_codes.iter().chain(items.rule.iter().flat_map(|rule| &rule.codes)).cloned().collect::<Vec<_>>()
+        });
+        let listed = of_call.chain(of_rules).chain(of_items).filter(|code| !code.ends_with('*'));
         let mut labels: Vec<Box<str>> =
             listed.chain(PLAIN_STATUSES.iter().map(u16::to_string)).map(String::into_boxed_str).collect();
         labels.sort();

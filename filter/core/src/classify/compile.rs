@@ -1,11 +1,14 @@
 //! From the language of adapters to a [`Classifier`].
 
+use super::hint::{Hint, HintKind};
+use super::items::{ItemField, ItemList};
+use super::rules::Rules;
 use super::{Classifier, CodeBook, InvalidStatus, StatusRange, Want};
-use crate::adapter::{Condition, Items, Response};
-use crate::json::Pointers;
+use crate::adapter::{Items, OkWhen, Operation, Response, RetryAfter, RetryUnit, Rule};
+use crate::document::Document;
 use crate::outcome::OutcomeClass;
-use crate::source::{Place, Source, SourceFault, SourceWire};
-use std::collections::HashMap;
+use crate::source::{Cut, Place, Source, SourceFault, SourceWire};
+use crate::time::parse_zone;
 
 /// What is wrong with a [`Response`].
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -16,88 +19,97 @@ pub enum ResponseFault {
     /// A status.
     #[error(transparent)]
     Status(#[from] InvalidStatus),
-    /// `items` does not go through one array.
-    #[error("does not name one value of each recipient: a JSON pointer with one `*` does")]
+    /// A list that does not say how a recipient's result is told.
+    #[error("names neither `code`, `accepted` nor `recipient`, so that nothing tells one recipient's result")]
+    EmptyItems,
+    /// `items` does not go through a list.
+    #[error("does not name one value of each recipient: a JSON pointer with `*` does")]
     ItemsWithoutEach,
-    /// Code and sign of acceptance are in different arrays.
-    #[error("is in another array than `items.code`: both must be of one recipient")]
-    ItemsApart,
     /// A class that is no failure.
     #[error("lists codes of failure as `{0}`: what a success is stands in `ok_status`, `ok_codes` and `ok_when`")]
     NoFailure(&'static str),
+    /// Not one kind of hint.
+    #[error("is no hint: name one of `source`, `fixed` and `midnight`")]
+    Hint,
+    /// No time zone.
+    #[error("{0:?} is no time zone: write its offset, such as \"+08:00\"")]
+    Zone(String),
 }
 
+type Faults = Vec<(String, ResponseFault)>;
+
 impl Classifier {
-    /// Compiles `response`, with `items` of the operation in place of its own where given. `code_optional` lets an answer
-    /// without a code be a success. Every fault is reported, with the path of the field below `response`.
-    pub fn new(
-        response: &Response,
-        items: Option<&Items>,
-        code_optional: bool,
-    ) -> Result<Self, Vec<(String, ResponseFault)>> {
+    /// Compiles `response`, with what `operation` has in place of its own. An operation that is no send may also do without
+    /// a code. Every fault is reported, with the path of the field below `response`.
+    pub fn new(response: &Response, operation: Option<&Operation>) -> Result<Self, Faults> {
+        let mut response = response.clone();
+        let mut code_optional = response.ok_codes.is_empty();
+        if let Some(operation) = operation {
+            code_optional |= operation.kind != crate::adapter::OperationKind::Send;
+            replace(&mut response.ok_status, operation.ok_status.as_ref());
+            replace(&mut response.ok_when, operation.ok_when.as_ref());
+            replace(&mut response.items, operation.items.as_ref());
+            replace(&mut response.vendor_id, operation.vendor_id.as_ref());
+        }
         let mut faults = Vec::new();
-        let items = items.or(response.items.as_ref());
-        let mut this =
-            Self { code_optional: code_optional || response.ok_codes.is_empty(), ..Self::empty(response, items) };
-        this.read_statuses(response, &mut faults);
-        this.read_codes(response, &mut faults);
-        for (rank, source) in response.code.iter().enumerate() {
-            this.want(Source::of_response(source), Want::Code(rank), format!("code[{rank}]"), &mut faults);
-        }
-        for (index, source) in response.message.iter().enumerate() {
-            this.want(Source::of_response(source), Want::Message, format!("message[{index}]"), &mut faults);
-        }
-        for (index, Condition { source, equals }) in response.ok_when.iter().enumerate() {
-            this.conditions.push(equals.clone());
-            let path = format!("ok_when[{index}].source");
-            this.want(Source::of_response(source), Want::Condition(index), path, &mut faults);
-        }
-        if let Some(items) = items {
-            let code = this.want_item(&items.code, Want::ItemCode, "items.code", &mut faults);
-            if let Some(accepted) = &items.accepted {
-                let path = "items.accepted";
-                let array = this.want_item(accepted, Want::ItemAccepted, path, &mut faults);
-                if array != code {
-                    faults.push((path.to_owned(), ResponseFault::ItemsApart));
-                }
+        let mut this = Self { code_optional, ..Self::empty(&response) };
+        this.read_statuses(&response, &mut faults);
+        check_classes(&response, &mut faults);
+        this.rules = rules(&response.rule, response.rules(), "rule", &mut faults);
+        let lists = [("code", &response.code), ("message", &response.message), ("vendor_id", &response.vendor_id)];
+        for (name, sources) in lists {
+            for (rank, source) in sources.iter().enumerate() {
+                let want = |cut| match name {
+                    "code" => Want::Code(rank),
+                    "message" => Want::Message,
+                    _ => Want::VendorId(cut),
+                };
+                this.want(source, want, format!("{name}[{rank}]"), &mut faults);
             }
         }
+        for (index, OkWhen { source, equals, or_absent, codes }) in response.ok_when.iter().enumerate() {
+            this.conditions.push(super::OkCondition {
+                equals: equals.clone(),
+                or_absent: *or_absent,
+                codes: boxed(codes),
+            });
+            this.want(source, |_| Want::Condition(index), format!("ok_when[{index}].source"), &mut faults);
+        }
+        for (index, items) in response.items.iter().enumerate() {
+            this.want_items(index, items, &mut faults);
+        }
+        this.want_hints(&response.retry_after, &mut faults);
         if faults.is_empty() { Ok(this) } else { Err(faults) }
     }
 
     /// Judges by status alone.
     pub fn by_status() -> Self {
-        Self::empty(&Response::default(), None)
+        Self::empty(&Response::default())
     }
 
-    fn empty(response: &Response, items: Option<&Items>) -> Self {
+    fn empty(response: &Response) -> Self {
         Self {
             ok_status: vec![StatusRange::SUCCESS],
             statuses: Vec::new(),
             ok_codes: boxed(&response.ok_codes),
+            partial_codes: boxed(&response.partial_codes),
             code_optional: true,
-            item_ok_codes: items.map(|items| boxed(&items.ok_codes)).unwrap_or_default(),
-            patterns: Vec::new(),
-            exact: HashMap::new(),
-            families: Vec::new(),
+            rules: Rules::default(),
+            busy: boxed(&response.busy),
             surely_not_sent: boxed(&response.surely_not_sent),
             conditions: Vec::new(),
-            header_wants: Vec::new(),
-            pointers: Pointers::default(),
-            wants: Vec::new(),
-            book: CodeBook::new(response, items),
+            items: Vec::new(),
+            hints: Vec::new(),
+            text_hints: Vec::new(),
+            head: Vec::new(),
+            body: Document::default(),
+            book: CodeBook::new(response),
         }
     }
 
-    fn read_statuses(&mut self, response: &Response, faults: &mut Vec<(String, ResponseFault)>) {
+    fn read_statuses(&mut self, response: &Response, faults: &mut Faults) {
         if !response.ok_status.is_empty() {
-            self.ok_status.clear();
-        }
-        for (index, text) in response.ok_status.iter().enumerate() {
-            match StatusRange::parse(text) {
-                Ok(range) => self.ok_status.push(range),
-                Err(fault) => faults.push((format!("ok_status[{index}]"), fault.into())),
-            }
+            self.ok_status = ranges(&response.ok_status, "ok_status", faults);
         }
         for (text, class) in &response.status {
             match StatusRange::parse(text) {
@@ -109,71 +121,118 @@ impl Classifier {
         self.statuses.sort_by_key(|(range, _)| range.width());
     }
 
-    fn read_codes(&mut self, response: &Response, faults: &mut Vec<(String, ResponseFault)>) {
-        let mut must_fail = |class: OutcomeClass, path: String| {
-            if matches!(class, OutcomeClass::Ok | OutcomeClass::Partial) {
-                faults.push((path, ResponseFault::NoFailure(class.as_str())));
+    fn want_items(&mut self, index: usize, items: &Items, faults: &mut Faults) {
+        let at = format!("items[{index}]");
+        let named = [
+            (ItemField::Code, "code", &items.code),
+            (ItemField::Accepted, "accepted", &items.accepted),
+            (ItemField::Recipient, "recipient", &items.recipient),
+            (ItemField::Count, "count", &items.count),
+        ];
+        if named.iter().take(3).all(|(_, _, source)| source.is_none()) {
+            faults.push((at, ResponseFault::EmptyItems));
+            return;
+        }
+        let cut = items.recipient.as_ref().and_then(|source| Source::of_response(source).ok()).map(|source| source.cut);
+        let of_list = rules(&items.rule, items.rule.iter().cloned(), &format!("{at}.rule"), faults);
+        self.items.push(ItemList::new(items, of_list, cut.unwrap_or_default()));
+        for (field, name, source) in named {
+            let Some(source) = source else { continue };
+            let pointer = source.inner.as_ref().or(source.json.as_ref());
+            let each = pointer.is_some_and(|pointer| pointer.split('/').any(|token| token.starts_with('*')));
+            if !items.only_refused && !each {
+                faults.push((format!("{at}.{name}"), ResponseFault::ItemsWithoutEach));
             }
+            self.want(source, |_| Want::Item(index, field), format!("{at}.{name}"), faults);
+        }
+    }
+
+    fn want_hints(&mut self, hints: &[RetryAfter], faults: &mut Faults) {
+        // RFC 9110, section 10.2.3: any server may send it.
+        let header = RetryAfter {
+            source: Some(SourceWire { header: Some("retry-after".to_owned()), ..SourceWire::default() }),
+            ..RetryAfter::default()
         };
-        for (index, pattern) in response.pattern.iter().enumerate() {
-            must_fail(pattern.class, format!("pattern[{index}].class"));
-        }
-        for (class, codes) in &response.class {
-            must_fail(*class, format!("class.{}", class.as_str()));
-            for code in codes {
-                match code.strip_suffix('*') {
-                    Some(family) => self.families.push((family.into(), *class)),
-                    None => {
-                        self.exact.insert(code.as_str().into(), *class);
-                    }
+        for (index, hint) in std::iter::once(&header).chain(hints).enumerate() {
+            let at = format!("retry_after[{}]", index.saturating_sub(1));
+            let kind = match hint_kind(hint) {
+                Ok(kind) => kind,
+                Err(fault) => {
+                    faults.push((at, fault));
+                    continue;
                 }
-            }
-        }
-        self.families.sort_by_key(|(family, _)| std::cmp::Reverse(family.len()));
-        for pattern in &response.pattern {
-            let texts = pattern.message_contains.iter().map(|text| text.to_lowercase()).collect();
-            self.patterns.push((pattern.code.as_str().into(), texts, pattern.class));
-        }
-    }
-
-    /// Wants a value of each element of an array, whose pointer it returns.
-    fn want_item(
-        &mut self,
-        wire: &SourceWire,
-        want: Want,
-        path: &str,
-        faults: &mut Vec<(String, ResponseFault)>,
-    ) -> Option<String> {
-        self.want(Source::of_response(wire), want, path.to_owned(), faults);
-        let tokens: Vec<&str> = wire.json.as_deref().unwrap_or_default().split('/').collect();
-        let mut stars = tokens.iter().enumerate().filter(|(_, token)| **token == "*").map(|(at, _)| at);
-        match (stars.next(), stars.next()) {
-            (Some(at), None) => Some(tokens.get(..at).unwrap_or_default().join("/")),
-            _ => {
-                faults.push((path.to_owned(), ResponseFault::ItemsWithoutEach));
-                None
+            };
+            let number = self.hints.len();
+            let status = ranges(&hint.status, &format!("{at}.status"), faults);
+            self.hints.push(Hint { kind, classes: hint.classes.clone(), codes: boxed(&hint.codes), status });
+            if let Some(source) = &hint.source {
+                self.want(source, |_| Want::Hint(number), format!("{at}.source"), faults);
             }
         }
     }
 
-    fn want(
-        &mut self,
-        source: Result<Source, SourceFault>,
-        want: Want,
-        path: String,
-        faults: &mut Vec<(String, ResponseFault)>,
-    ) {
-        match source.map(|source| source.place) {
-            Ok(Place::Json(pointer)) => {
-                if let Ok(slot) = self.pointers.add(&pointer) {
-                    self.wants.push((slot, want));
-                }
-            }
-            Ok(Place::Header(name)) => self.header_wants.push((name, want)),
-            Ok(_) => faults.push((path, SourceFault::NotInResponse.into())),
+    fn want(&mut self, source: &SourceWire, want: impl FnOnce(Cut) -> Want, path: String, faults: &mut Faults) {
+        match Source::of_response(source) {
+            Ok(Source { place: Place::Header(name), cut, .. }) => self.head.push((name, want(cut))),
+            Ok(Source { place: Place::Text, cut, .. }) => match want(cut) {
+                Want::Hint(index) => self.text_hints.push(index),
+                _ => faults.push((path, SourceFault::TextOutsideHint.into())),
+            },
+            Ok(Source { place, cut, .. }) => self.body.add(&place, want(cut)),
             Err(fault) => faults.push((path, fault.into())),
         }
     }
+}
+
+/// Compiles `all`, of which `written` are those with a path to report.
+fn rules(written: &[Rule], all: impl Iterator<Item = Rule>, at: &str, faults: &mut Faults) -> Rules {
+    for (index, rule) in written.iter().enumerate() {
+        ranges(&rule.status, &format!("{at}[{index}].status"), faults);
+    }
+    Rules::new(&all.collect::<Vec<_>>())
+}
+
+fn replace<T: Clone>(own: &mut Vec<T>, other: Option<&Vec<T>>) {
+    if let Some(other) = other {
+        own.clone_from(other);
+    }
+}
+
+fn check_classes(response: &Response, faults: &mut Faults) {
+    let of_rules = response.rule.iter().enumerate().map(|(index, rule)| (format!("rule[{index}].class"), rule.class));
+    let of_short = response.class.keys().map(|class| (format!("class.{}", class.as_str()), *class));
+    for (path, class) in of_rules.chain(of_short) {
+        if matches!(class, OutcomeClass::Ok | OutcomeClass::Partial) {
+            faults.push((path, ResponseFault::NoFailure(class.as_str())));
+        }
+    }
+}
+
+fn hint_kind(hint: &RetryAfter) -> Result<HintKind, ResponseFault> {
+    match (&hint.source, hint.fixed, &hint.midnight) {
+        (Some(source), None, None) => Ok(HintKind::Told {
+            unit_ms: if hint.unit == RetryUnit::Milliseconds { 1 } else { 1_000 },
+            epoch: hint.unit == RetryUnit::Epoch,
+            after: hint.after.as_deref().map(Into::into),
+            cut: Source::of_response(source)?.cut,
+        }),
+        (None, Some(fixed), None) => Ok(HintKind::Fixed(fixed.0)),
+        (None, None, Some(zone)) => {
+            parse_zone(zone).map(HintKind::Midnight).ok_or_else(|| ResponseFault::Zone(zone.clone()))
+        }
+        _ => Err(ResponseFault::Hint),
+    }
+}
+
+fn ranges(texts: &[String], path: &str, faults: &mut Faults) -> Vec<StatusRange> {
+    let mut ranges = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match StatusRange::parse(text) {
+            Ok(range) => ranges.push(range),
+            Err(fault) => faults.push((format!("{path}[{index}]"), fault.into())),
+        }
+    }
+    ranges
 }
 
 fn boxed(texts: &[String]) -> Vec<Box<str>> {

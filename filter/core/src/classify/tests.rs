@@ -7,23 +7,52 @@ use proptest::prelude::*;
 
 const VENDOR: &str = r#"{
     "ok_status": ["200"], "code": [{"json": "/code"}], "ok_codes": ["0"], "message": [{"json": "/msg"}],
-    "class": {"quota_app": ["33"], "auth": ["11", "Sig.*"], "vendor_unavailable": ["Sig.Down*"], "rate_limited": ["Sig.Down.Slow"]},
-    "pattern": [{"code": "11", "message_contains": ["Blocked"], "class": "permission"}],
-    "status": {"503": "rate_limited", "5xx": "vendor_unavailable"}, "surely_not_sent": ["33"]
+    "class": {"quota_app": ["33"], "auth": ["11", "Sig.*"], "vendor_unavailable": ["Sig.Down*", "Sig.Busy"], "rate_limited": ["Sig.Down.Slow"]},
+    "rule": [{"codes": ["11"], "message_contains": ["Blocked"], "class": "permission"}],
+    "status": {"503": "rate_limited", "5xx": "vendor_unavailable"}, "surely_not_sent": ["33"], "busy": ["Sig.Busy"]
 }"#;
 const BATCH: &str = r#"{
     "code": [{"json": "/Error"}], "ok_when": [{"source": {"json": "/Set"}}],
     "class": {"user_blocked": ["Black"], "invalid_token": ["Bad"]},
-    "items": {"code": {"json": "/Set/*/Code"}, "ok_codes": ["Ok"]}
+    "items": [{"code": {"json": "/Set/*/Code"}, "ok_codes": ["Ok"]}]
+}"#;
+/// Names only those who were refused, in every way that vendors have for it.
+const LISTED: &str = r#"{
+    "code": [{"json": "/code"}], "ok_codes": ["0"], "partial_codes": ["8"],
+    "class": {"invalid_token": ["bad"], "vendor_unavailable": ["9"], "rate_limited": ["7"]},
+    "items": [
+        {"only_refused": true, "recipient": {"json": "/refused", "split": ","}, "class": "invalid_token"},
+        {"only_refused": true, "code": {"json": "/map/*#"}, "recipient": {"json": "/map/*/*"}},
+        {"only_refused": true, "code": {"json": "/list/*/status"}, "recipient": {"json": "/list/*/id"},
+         "rule": [{"class": "user_blocked", "codes": ["2"]}]},
+        {"only_refused": true, "recipient": {"json": "/msg", "inner": "/illegal/*"}, "count": {"json": "/msg", "inner": "/failure"},
+         "class": "invalid_token"},
+        {"only_refused": true, "groups": true, "recipient": {"json": "/parties", "split": "|"}, "class": "invalid_token"}
+    ],
+    "vendor_id": [{"json": "/id", "trim": "<>"}, {"json": "/ids/*"}],
+    "message": [{"json": "/text"}],
+    "retry_after": [
+        {"source": {"json": "/wait"}},
+        {"source": {"json": "/text"}, "after": "again after "},
+        {"source": {"text": true}, "after": "come back in ", "status": ["429"]},
+        {"fixed": "30s", "codes": ["9"]},
+        {"midnight": "+08:00", "classes": ["quota_app"]},
+        {"fixed": "60s", "classes": ["rate_limited"], "status": ["200"]}
+    ]
 }"#;
 
 fn classifier(json: &str) -> Classifier {
     let wire: Response = serde_json::from_str(json).unwrap();
-    Classifier::new(&wire, None, false).unwrap()
+    Classifier::new(&wire, None).unwrap()
+}
+
+fn judge_by(classifier: &Classifier, status: u16, body: Body<'_>, recipients: u32) -> Verdict {
+    let answer = Answer { status, headers: &Headers::default(), body, recipients };
+    classifier.judge(&answer, &mut || WallClock(0)).0
 }
 
 fn judge(json: &str, status: u16, body: &str, recipients: u32) -> Verdict {
-    classifier(json).judge(status, &Headers::default(), Body::Whole(body.as_bytes()), recipients).0
+    judge_by(&classifier(json), status, Body::Whole(body.as_bytes()), recipients)
 }
 
 #[test]
@@ -38,7 +67,10 @@ fn a_call_is_judged_by_status_and_body() {
         (200, r#"{"code": 11, "msg": "you are BLOCKED"}"#, Permission, Fate::Rejected),
         (200, r#"{"msg": "you are blocked", "code": 11}"#, Permission, Fate::Rejected),
         (200, r#"{"code": "Sig.Bad"}"#, Auth, Fate::Rejected),
-        (200, r#"{"code": "Sig.Down.Now"}"#, VendorUnavailable, Fate::Rejected),
+        (200, r#"{"code": "Sig.Down.Now"}"#, VendorUnavailable, Fate::Unsure),
+        (200, r#"{"code": "Sig.Busy"}"#, VendorUnavailable, Fate::Rejected),
+        (500, r#"{"code": "Sig.Busy"}"#, VendorUnavailable, Fate::Unsure),
+        (400, r#"{"code": "Sig.Down.Now"}"#, VendorUnavailable, Fate::Rejected),
         (200, r#"{"code": "Sig.Down.Slow"}"#, RateLimited, Fate::Rejected),
         (200, r#"{"code": 999}"#, Unknown, Fate::Unsure),
         (400, r#"{"code": 999}"#, Unknown, Fate::Unsure),
@@ -77,10 +109,96 @@ fn results_per_recipient_decide_where_the_vendor_gives_them() {
 }
 
 #[test]
+fn recipients_that_are_listed_as_refused_are_and_the_others_are_what_the_call_is() {
+    type Case = (&'static str, u32, OutcomeClass, &'static [(OutcomeClass, u32)]);
+    let cases: [Case; 17] = [
+        (r#"{"code": 0}"#, 2, Ok, &[(Ok, 2)]),
+        (r#"{"code": 0, "refused": ""}"#, 2, Ok, &[(Ok, 2)]),
+        (r#"{"code": 0, "refused": "a, b"}"#, 3, Partial, &[(InvalidToken, 2), (Ok, 1)]),
+        (r#"{"code": 0, "refused": "a"}"#, 1, InvalidToken, &[(InvalidToken, 1)]),
+        (r#"{"code": 0, "refused": "a"}"#, 0, Partial, &[(InvalidToken, 1), (Ok, 1)]),
+        (r#"{"code": 9, "refused": "a,b"}"#, 2, InvalidToken, &[(InvalidToken, 2)]),
+        (r#"{"code": 9, "refused": "a"}"#, 4, VendorUnavailable, &[(InvalidToken, 1), (VendorUnavailable, 3)]),
+        (r#"{"code": 8}"#, 2, Unknown, &[(Unknown, 2)]),
+        (r#"{"code": 8, "msg": "{\"illegal\":[\"a\"],\"failure\":1}"}"#, 2, Partial, &[(InvalidToken, 1), (Ok, 1)]),
+        (r#"{"code": 8, "msg": "{\"failure\":\"2\"}"}"#, 5, Partial, &[(InvalidToken, 2), (Ok, 3)]),
+        (
+            r#"{"map": {"bad": ["a", "b"], "7": ["c"]}, "code": 0}"#,
+            4,
+            Partial,
+            &[(InvalidToken, 2), (RateLimited, 1), (Ok, 1)],
+        ),
+        (r#"{"map": {}, "code": 0}"#, 4, Ok, &[(Ok, 4)]),
+        (
+            r#"{"code": 0, "list": [{"id": "a", "status": 2}, {"status": 3, "id": "b"}]}"#,
+            3,
+            Partial,
+            &[(UserBlocked, 1), (Unknown, 1), (Ok, 1)],
+        ),
+        (r#"{"code": 0, "parties": "1|2"}"#, 2, Partial, &[(Ok, 2)]),
+        (r#"{"code": 7, "parties": "1|2"}"#, 2, RateLimited, &[(RateLimited, 2)]),
+        (r#"{"code": 5, "map": {"bad": ["a"]}}"#, 1, InvalidToken, &[(InvalidToken, 1)]),
+        (r#"{"code": 8, "msg": "{\"failure\":4294967295}"}"#, 2, InvalidToken, &[(InvalidToken, 2)]),
+    ];
+    for (body, recipients, call, tally) in cases {
+        let verdict = judge(LISTED, 200, body, recipients);
+        assert_eq!((verdict.call, verdict.tally.iter().collect::<Vec<_>>()), (call, tally.to_vec()), "{body}");
+    }
+}
+
+#[test]
+fn the_code_that_is_shown_is_the_calls_then_a_refused_recipients_then_the_status() {
+    let long = "x".repeat(64);
+    let cases = [
+        (VENDOR, 200, r#"{"code": 33}"#.to_owned(), "33"),
+        (VENDOR, 200, r#"{"code": "new-code_1"}"#.to_owned(), "new-code_1"),
+        (VENDOR, 200, r#"{"code": "to: alice@example.com"}"#.to_owned(), "other"),
+        (VENDOR, 200, format!(r#"{{"code": "{long}"}}"#), "other"),
+        (VENDOR, 200, r#"{"code": "13800138000"}"#.to_owned(), "other"),
+        (VENDOR, 200, r#"{"code": "oABC-123_xyz456789012345678"}"#.to_owned(), "other"),
+        (VENDOR, 502, "<html>".to_owned(), "502"),
+        (BATCH, 200, r#"{"Set": [{"Code": "Ok"}, {"Code": "Black"}]}"#.to_owned(), "Black"),
+        (BATCH, 200, r#"{"Set": [{"Code": "Ok"}, {"Code": "Ok"}]}"#.to_owned(), "Ok"),
+    ];
+    for (json, status, body, expected) in cases {
+        assert_eq!(judge(json, status, &body, 2).code.as_deref(), Some(expected), "{body}");
+    }
+}
+
+#[test]
+fn ids_are_told_wherever_they_stand_without_what_is_not_theirs() {
+    assert_eq!(judge(LISTED, 200, r#"{"code": 0, "ids": ["a", "b"]}"#, 1).vendor_ids, ["a", "b"]);
+    let both = judge(LISTED, 200, r#"{"ids": ["a"], "code": 0, "id": "<m@example.com>"}"#, 1);
+    assert_eq!(both.vendor_ids, ["a", "m@example.com"]);
+    assert_eq!(judge(LISTED, 200, r#"{"id": "x", "code": 0"#, 1).vendor_ids, [""; 0]);
+}
+
+#[test]
+fn the_first_hint_that_tells_counts_and_none_does_on_success() {
+    let hinted = |body: &str, headers: &[(&str, &str)]| {
+        let headers = headers.iter().copied().collect();
+        let answer = Answer { status: 200, headers: &headers, body: Body::Whole(body.as_bytes()), recipients: 1 };
+        let verdict = classifier(LISTED).judge(&answer, &mut || WallClock(1_640_032_380_000_000_000)).0;
+        verdict.retry_after.map(|wait| wait.as_secs())
+    };
+    let date = ("date", "Mon, 20 Dec 2021 20:33:00 GMT");
+    assert_eq!(hinted(r#"{"code": 0}"#, &[("retry-after", "9")]), None);
+    assert_eq!(hinted(r#"{"code": 7}"#, &[("retry-after", "9")]), Some(9));
+    assert_eq!(hinted(r#"{"code": 7}"#, &[("retry-after", "Mon, 20 Dec 2021 20:33:21 GMT"), date]), Some(21));
+    assert_eq!(hinted(r#"{"code": 7}"#, &[("retry-after", "Mon, 20 Dec 2021 20:33:21 GMT")]), Some(21));
+    assert_eq!(hinted(r#"{"code": 7, "wait": 5}"#, &[("retry-after", "soon")]), Some(5));
+    assert_eq!(hinted(r#"{"code": 7, "text": "try again after Mon, 20 Dec 2021 20:34:00 UTC"}"#, &[date]), Some(60));
+    assert_eq!(hinted(r#"{"code": 7}"#, &[]), Some(60));
+    assert_eq!(hinted(r#"{"code": 9}"#, &[]), Some(30));
+    assert_eq!(hinted(r#"{"code": 5}"#, &[]), None);
+    assert_eq!(judge(LISTED, 429, "Slow down, come back in 15", 1).retry_after, Some(Duration::from_secs(15)));
+}
+
+#[test]
 fn codes_are_counted_under_their_name_if_listed_and_as_other_if_not() {
     let labels = |json: &str, status, body: &str| {
         let classifier = classifier(json);
-        let verdict = classifier.judge(status, &Headers::default(), Body::Whole(body.as_bytes()), 2).0;
+        let verdict = judge_by(&classifier, status, Body::Whole(body.as_bytes()), 2);
         let label = |(id, count): &(CodeId, u32)| (classifier.code_book().label(*id).to_owned(), *count);
         verdict.codes.iter().map(label).collect::<Vec<_>>()
     };
@@ -98,23 +216,38 @@ fn codes_are_counted_under_their_name_if_listed_and_as_other_if_not() {
 fn a_body_beyond_the_bound_is_believed_as_far_as_it_was_read_and_an_opaque_one_is_not() {
     let vendor = classifier(VENDOR);
     let long = br#"{"code": 0, "padding": "xxxx"#;
-    assert_eq!(vendor.judge(200, &Headers::default(), Body::Beginning(long), 1).0.call, Ok);
-    assert_eq!(vendor.judge(200, &Headers::default(), Body::Opaque, 1).0.call, Unknown);
+    assert_eq!(judge_by(&vendor, 200, Body::Beginning(long), 1).call, Ok);
+    assert_eq!(judge_by(&vendor, 200, Body::Opaque, 1).call, Unknown);
+    let listed = classifier(LISTED);
+    for body in [r#"{"code": 0, "refused": "a,b", "padding": "xxxx"#, r#"{"code": 0, "padding": "x"#] {
+        let verdict = judge_by(&listed, 200, Body::Beginning(body.as_bytes()), 9);
+        assert_ne!(verdict.fate, Fate::Accepted, "whom else it refuses is not known: {body}");
+    }
     let by_status = classifier("{}");
     assert!(!by_status.needs_body());
-    assert_eq!(by_status.judge(204, &Headers::default(), Body::Opaque, 1).0.call, Ok);
+    assert_eq!(judge_by(&by_status, 204, Body::Opaque, 1).call, Ok);
 }
 
 #[test]
 fn every_fault_of_a_response_is_reported_with_its_path() {
     let wire: Response = serde_json::from_str(
         r#"{"ok_status": ["2x"], "status": {"abc": "auth"}, "code": [{"form": "x"}],
-            "items": {"code": {"json": "/a"}, "ok_codes": []}}"#,
+            "items": [{"code": {"json": "/a"}}, {}], "retry_after": [{}, {"midnight": "CST"}], "class": {"ok": ["1"]}}"#,
     )
     .unwrap();
-    let faults = Classifier::new(&wire, None, false).unwrap_err();
+    let faults = Classifier::new(&wire, None).unwrap_err();
     let paths: Vec<&str> = faults.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(paths, ["ok_status[0]", "status.abc", "code[0]", "items.code"]);
+    let expected = [
+        "ok_status[0]",
+        "status.abc",
+        "class.ok",
+        "code[0]",
+        "items[0].code",
+        "items[1]",
+        "retry_after[0]",
+        "retry_after[1]",
+    ];
+    assert_eq!(paths, expected);
 }
 
 proptest! {
@@ -125,6 +258,7 @@ proptest! {
             prop_assert_ne!(judge(VENDOR, 200, head, 1).call, Ok);
         }
         let batch = classifier(BATCH);
-        batch.judge(200, &Headers::default(), Body::Whole(&bytes), 3);
+        judge_by(&batch, 200, Body::Whole(&bytes), 3);
+        judge_by(&classifier(LISTED), 200, Body::Whole(&bytes), 3);
     }
 }

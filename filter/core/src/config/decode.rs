@@ -11,6 +11,8 @@ use serde_path_to_error::{Path, Segment};
 
 /// A config with more faults than this is not worth reading on.
 const MAX_FAULTS: usize = 100;
+/// The longest text of a config that a fault repeats.
+const MAX_QUOTED_BYTES: usize = 32;
 
 /// Reads a config; `None` if nothing can be made of it. Text without content is the empty config.
 pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
@@ -38,7 +40,7 @@ pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
         };
         let mut path = segments(error.path());
         let place = render(&path);
-        let message = error.inner().to_string();
+        let message = without_text(&error.inner().to_string());
         // That a field is missing which has just been taken out is no fault of its own.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
         if taken_out.contains(&place) {
@@ -52,6 +54,22 @@ pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
         }
     }
     None
+}
+
+/// serde quotes a text that stands where something else should. A long one may be anything, a credential that was pasted
+/// for one, and is left out: a fault goes to logs.
+pub(crate) fn without_text(message: &str) -> String {
+    let quoted = message.split_once("string \"").and_then(|(before, rest)| Some((before, rest.rsplit_once("\", ")?)));
+    if let Some((before, (_, after))) = quoted.filter(|(_, (text, _))| text.len() > MAX_QUOTED_BYTES) {
+        return format!("{before}a text, {after}");
+    }
+    // An unknown field or variant stands between back ticks, first of all.
+    match message.split_once('`').and_then(|(before, rest)| Some((before, rest.split_once('`')?))) {
+        Some((before @ ("unknown field " | "unknown variant "), (text, after))) if text.len() > MAX_QUOTED_BYTES => {
+            format!("{before}of {} bytes{after}", text.len())
+        }
+        _ => message.to_owned(),
+    }
 }
 
 /// `null` says nothing that leaving the key out would not say better.
@@ -153,6 +171,14 @@ mod tests {
             assert!(paths.contains(&expected), "{expected} is missing from {found:#?}");
         }
         assert_eq!(paths.len(), 8, "{found:#?}");
+    }
+
+    #[test]
+    fn a_long_text_in_the_wrong_place_is_not_repeated() {
+        let found =
+            faults(r#"{"channels": [{"name": "x", "overrides": "Bearer eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9"}]}"#);
+        assert_eq!(found, ["$.channels[0].overrides: invalid type: a text, expected a map"]);
+        assert_eq!(faults(r#"{"tenant": 7, "hold_timeout": "fast"}"#).len(), 2);
     }
 
     #[test]

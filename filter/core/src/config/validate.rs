@@ -3,6 +3,7 @@
 mod channel;
 mod names;
 mod node;
+mod receipts;
 mod settings;
 
 use super::Faults;
@@ -11,6 +12,7 @@ use crate::extract::{Field, ReaderBuilder};
 use crate::metrics;
 use crate::plan::{Business, Node, NodeId, Objective, Plan, Route, RouteId, RouteIndex};
 use crate::source::{Source, SourceWire};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Builds the plan. It is meant for use only if `faults` stays empty.
@@ -19,10 +21,12 @@ pub(super) fn validate(wire: &ConfigWire, faults: &mut Faults) -> Plan {
     let businesses = settings::businesses(wire, faults);
     let mut builder = Builder { plan: empty(settings, businesses), wire, faults };
     builder.check_message_sources();
+    receipts::receipts(&mut builder);
     node::nodes(&mut builder);
     channel::channels(&mut builder);
     node::service(&mut builder);
-    let Builder { plan, faults, .. } = builder;
+    let Builder { mut plan, faults, .. } = builder;
+    plan.join_readers();
     if plan.is_empty() && faults.is_empty() && !wire.says_nothing {
         faults.add(
             "$",
@@ -39,6 +43,7 @@ fn empty(settings: crate::plan::Settings, businesses: Vec<Business>) -> Plan {
         routes: Vec::new(),
         inbound: RouteIndex::default(),
         outbound: RouteIndex::default(),
+        joints: HashMap::new(),
         businesses,
         settings,
     }

@@ -3,12 +3,11 @@
 use crate::adapter::{Condition, RecipientKind, Response, codes_by_class};
 use crate::outcome::OutcomeClass;
 use crate::source::SourceWire;
-use crate::time::parse_duration;
-use serde::de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer};
+use crate::time::DurationText;
+use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 /// The whole config.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,6 +25,10 @@ pub struct ConfigWire {
     pub channels: List<ChannelWire>,
     /// Further nodes.
     pub nodes: List<NodeWire>,
+    /// Where vendors post their receipts.
+    pub receipts: List<ReceiptWire>,
+    /// Whether callers are told what was understood of a vendor's answer, in `x-pointsman-*` headers; needs `hold_request`.
+    pub answer_headers: bool,
     /// What is the same for messages of all nodes.
     pub message: MessageWire,
     /// The values of the label `business`; others are counted as `other`.
@@ -61,6 +64,10 @@ pub struct ChannelWire {
     /// Host suffixes in place of the adapter's.
     #[serde(default)]
     pub hosts: List<String>,
+    /// Changes to the adapter's document: objects are merged, anything else is replaced, and a key that ends in `+` puts
+    /// its list before the adapter's own.
+    #[serde(default)]
+    pub overrides: serde_json::Map<String, serde_json::Value>,
     /// Classes of vendor codes, in place of the adapter's or beside them.
     #[serde(default, deserialize_with = "codes_by_class")]
     pub class: BTreeMap<OutcomeClass, Vec<String>>,
@@ -78,6 +85,18 @@ pub struct ChannelWire {
     /// Where the template stands, before the adapter's own sources.
     #[serde(default)]
     pub template: List<SourceWire>,
+}
+
+/// A callback URL of the service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a receipt: an object with its `path` and `adapter`")]
+pub struct ReceiptWire {
+    /// Path pattern.
+    pub path: String,
+    /// Whose receipts come there.
+    pub adapter: String,
+    /// The value of the label `channel`; default is the channel with that adapter, else the adapter's name.
+    pub channel: Option<String>,
 }
 
 /// A node.
@@ -204,21 +223,6 @@ impl<T> List<T> {
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-/// A duration such as `"250ms"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DurationText(pub Duration);
-
-impl<'de> Deserialize<'de> for DurationText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_duration(&text).map(Self).ok_or_else(|| {
-            D::Error::custom(format!(
-                "{text:?} is not a duration: write a whole number above 0 with ms, s, m or h, such as \"250ms\""
-            ))
-        })
     }
 }
 

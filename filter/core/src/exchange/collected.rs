@@ -23,6 +23,16 @@ impl Collected {
     /// Copies the `size` bytes that are at hand, or as many of them as may be kept. What comes after a piece that was not
     /// kept is not read either.
     pub(super) fn add(&mut self, worker: &mut Worker, size: usize, end_of_stream: bool, shell: &mut dyn Shell) {
+        self.add_from(0, worker, size, end_of_stream, shell);
+    }
+
+    /// The same of a body that waits, of which all that has come so far is at hand: only what is new is copied.
+    pub(super) fn add_held(&mut self, worker: &mut Worker, size: usize, end_of_stream: bool, shell: &mut dyn Shell) {
+        let known = self.bytes.len();
+        self.add_from(known, worker, size.saturating_sub(known), end_of_stream, shell);
+    }
+
+    fn add_from(&mut self, start: usize, worker: &mut Worker, size: usize, end_of_stream: bool, shell: &mut dyn Shell) {
         if size == 0 || !self.whole {
             return;
         }
@@ -32,7 +42,7 @@ impl Collected {
             return self.stop(worker, Bypass::BodyMemoryFull);
         }
         let before = self.bytes.len();
-        self.bytes.extend(shell.body(0, wanted).unwrap_or_default());
+        self.bytes.extend(shell.body(start, wanted).unwrap_or_default());
         self.memory.give_back(wanted.saturating_sub(self.bytes.len().saturating_sub(before)));
         self.reads = self.reads.saturating_add(1);
         if size > room {

@@ -4,8 +4,8 @@ use super::collected::Collected;
 use super::context::{Arrived, Id};
 use super::visit::Visit;
 use super::{Effects, Flow, RequestHead, Shell};
-use crate::extract::{BodyKind, Facts};
-use crate::hold::StreamId;
+use crate::extract::Facts;
+use crate::hold::{Half, StreamId};
 use crate::json::Scan;
 use crate::plan::{Direction, RouteId, Target, host_of};
 use crate::time::Monotonic;
@@ -23,12 +23,16 @@ pub struct RequestState {
     context: Option<TraceParent>,
     content: Content,
     entered: Monotonic,
+    /// Path and query, where the visit will be reported.
+    path: Option<String>,
+    /// Whether the body was not read, or was not what the route reads.
+    unread: bool,
 }
 
 /// The node, as far as it is known.
 #[derive(Debug)]
 enum Choice {
-    Decided(Box<Visit>, BodyKind),
+    Decided(Box<Visit>),
     /// The body must tell which of these it is; each has read the head for itself.
     Among(Vec<Candidate>),
 }
@@ -37,7 +41,7 @@ enum Choice {
 struct Candidate {
     route: RouteId,
     facts: Facts,
-    kind: BodyKind,
+    reads_body: bool,
     /// Whether the body can still change whether it fits.
     open: bool,
 }
@@ -94,8 +98,8 @@ impl RequestState {
         let choice = if first.open {
             Choice::Among(candidates)
         } else {
-            let Candidate { route, facts, kind, .. } = candidates.swap_remove(0);
-            Choice::Decided(Box::new(Visit::enter(worker, route, facts, entered)?), kind)
+            let Candidate { route, facts, .. } = candidates.swap_remove(0);
+            Choice::Decided(Box::new(Visit::enter(worker, head.stream, route, facts, entered)?))
         };
         let content = if is_encoded(head) { Content::Encoded } else { Content::Plain };
         let mut state = Self {
@@ -106,6 +110,8 @@ impl RequestState {
             context: None,
             content,
             entered,
+            path: worker.log_visits.then(|| head.headers.get_str(":path").unwrap_or_default().to_owned()),
+            unread: true,
         };
         state.open_body(worker, head);
         state.trace(worker, head, effects);
@@ -114,8 +120,8 @@ impl RequestState {
 
     fn open_body(&mut self, worker: &mut Worker, head: &RequestHead<'_>) {
         let wanted = match &self.choice {
-            Choice::Decided(_, kind) => *kind != BodyKind::Unwanted,
-            Choice::Among(_) => true,
+            Choice::Decided(visit) => worker.plan.route(visit.route).is_some_and(|route| route.reader.reads_body()),
+            Choice::Among(candidates) => candidates.iter().any(|candidate| candidate.reads_body),
         };
         if head.end_of_stream || !wanted {
             return;
@@ -140,7 +146,7 @@ impl RequestState {
         } else if worker.key.is_none() {
             self.start_trace(&arrived, Some(Id::Useless), worker, effects);
         } else if worker.plan.settings.hold_request && worker.holds.allowed() {
-            worker.holds.hold(self.stream, self.entered);
+            worker.holds.hold(self.stream, Half::Request, self.entered);
             self.body = Body::Held(wait(worker, head));
             self.trace = Trace::Waiting(arrived);
             effects.flow = Flow::Hold;
@@ -155,7 +161,7 @@ impl RequestState {
             worker.plan.route(route).is_some_and(|route| route.reader.body_may_identify(facts))
         };
         match &self.choice {
-            Choice::Decided(visit, _) => identifies(visit.route, &visit.facts),
+            Choice::Decided(visit) => identifies(visit.route, &visit.facts),
             Choice::Among(candidates) => {
                 candidates.iter().any(|candidate| identifies(candidate.route, &candidate.facts))
             }
@@ -165,7 +171,7 @@ impl RequestState {
     /// Starts the trace by what is known; `id` says what that is worth where it is not all that can be known.
     fn start_trace(&mut self, arrived: &Arrived, id: Option<Id>, worker: &mut Worker, effects: &mut Effects) {
         let (facts, route) = match &self.choice {
-            Choice::Decided(visit, _) => (&visit.facts, visit.route),
+            Choice::Decided(visit) => (&visit.facts, visit.route),
             Choice::Among(candidates) => match candidates.first() {
                 Some(candidate) => (&candidate.facts, candidate.route),
                 None => return,
@@ -254,16 +260,16 @@ impl RequestState {
 
     /// What the beginning of the body tells, for the trace only: the rest will be read with it when it is in.
     fn peek(&self, worker: &Worker, beginning: &[u8]) -> Facts {
-        let (facts, route, kind) = match &self.choice {
-            Choice::Decided(visit, kind) => (&visit.facts, visit.route, *kind),
+        let (facts, route) = match &self.choice {
+            Choice::Decided(visit) => (&visit.facts, visit.route),
             Choice::Among(candidates) => match candidates.first() {
-                Some(candidate) => (&candidate.facts, candidate.route, candidate.kind),
+                Some(candidate) => (&candidate.facts, candidate.route),
                 None => return Facts::default(),
             },
         };
         let mut facts = facts.clone();
         if let Some(route) = worker.plan.route(route) {
-            route.reader.beginning(kind, beginning, false, &mut facts);
+            route.reader.body(beginning, false, false, &mut facts);
         }
         facts
     }
@@ -293,16 +299,17 @@ impl RequestState {
         let body = std::mem::replace(&mut self.body, Body::Unread);
         let Body::Passing(collected) = body else { return };
         let scan = match &mut self.choice {
-            Choice::Decided(visit, kind) => read(worker, &collected, visit.route, *kind, &mut visit.facts),
-            Choice::Among(candidates) => {
-                let scan = read_among(worker, candidates, &collected);
-                self.decide(worker);
-                scan
-            }
+            Choice::Decided(visit) => read(worker, &collected, visit.route, &mut visit.facts),
+            Choice::Among(candidates) => read_among(worker, candidates, &collected),
         };
-        if collected.is_whole() && !collected.bytes().is_empty() && scan.is_some_and(|scan| scan != Scan::Complete) {
+        // Where our own bound has cut it, its beginning counts.
+        let readable =
+            matches!((scan, collected.is_whole()), (None | Some(Scan::Complete), _) | (Some(Scan::Cut), false));
+        self.unread = !readable || collected.bytes().is_empty();
+        if !readable && collected.is_whole() && !collected.bytes().is_empty() {
             worker.bypass(Bypass::BodyUnreadable);
         }
+        self.decide(worker);
     }
 
     /// Keeps the first candidate that fits, now that all has been read.
@@ -312,11 +319,15 @@ impl RequestState {
             let when = worker.plan.route(candidate.route).map_or(0, |route| route.when);
             candidate.facts.conditions & when == when
         });
-        let chosen = fits.map(|index| candidates.swap_remove(index));
+        // A receipt that cannot be read is one all the same.
+        let is_receipt =
+            |candidate: &Candidate| worker.plan.route(candidate.route).is_some_and(|route| route.receipt.is_some());
+        let opaque = || self.unread.then(|| candidates.iter().position(is_receipt)).flatten();
+        let chosen = fits.or_else(opaque).map(|index| candidates.swap_remove(index));
         candidates.clear();
-        if let Some(Candidate { route, facts, kind, .. }) = chosen {
-            if let Some(visit) = Visit::enter(worker, route, facts, self.entered) {
-                self.choice = Choice::Decided(Box::new(visit), kind);
+        if let Some(Candidate { route, facts, .. }) = chosen {
+            if let Some(visit) = Visit::enter(worker, self.stream, route, facts, self.entered) {
+                self.choice = Choice::Decided(Box::new(visit));
             }
         }
     }
@@ -329,8 +340,10 @@ impl RequestState {
         self.read_body(worker);
         self.decide(worker);
         self.release_trace(worker);
-        let Choice::Decided(mut visit, _) = self.choice else { return None };
+        let Choice::Decided(mut visit) = self.choice else { return None };
         visit.context = self.context;
+        visit.path = self.path;
+        visit.unread = self.unread;
         visit.settle(worker);
         Some(visit)
     }
@@ -360,7 +373,6 @@ fn candidates(worker: &Worker, direction: Direction, head: &RequestHead<'_>) -> 
     };
     let host = host_of(authority);
     let target = Target { host: &host, method: head.headers.get_str(":method").unwrap_or_default(), path };
-    let content_type = head.headers.get("content-type");
     let keep = worker.keeps_recipients();
     let mut found = Vec::new();
     for (id, route, captures) in worker.plan.candidates(direction, target) {
@@ -372,7 +384,7 @@ fn candidates(worker: &Worker, direction: Direction, head: &RequestHead<'_>) -> 
             continue;
         }
         let open = missing != 0;
-        found.push(Candidate { route: id, facts, kind: route.reader.body_kind(content_type), open });
+        found.push(Candidate { route: id, facts, reads_body: route.reader.reads_body(), open });
         if !open {
             break;
         }
@@ -381,21 +393,24 @@ fn candidates(worker: &Worker, direction: Direction, head: &RequestHead<'_>) -> 
 }
 
 /// Reads what has been collected as that route reads it.
-fn read(worker: &Worker, collected: &Collected, route: RouteId, kind: BodyKind, facts: &mut Facts) -> Option<Scan> {
+fn read(worker: &Worker, collected: &Collected, route: RouteId, facts: &mut Facts) -> Option<Scan> {
     let reader = &worker.plan.route(route)?.reader;
-    let (bytes, keep) = (collected.bytes(), worker.keeps_recipients());
-    Some(if collected.is_whole() {
-        reader.body(kind, bytes, keep, facts)
-    } else {
-        reader.beginning(kind, bytes, keep, facts)
-    })
+    facts.is_cut = !collected.is_whole();
+    Some(reader.body(collected.bytes(), collected.is_whole(), worker.keeps_recipients(), facts))
 }
 
-/// Lets every candidate read the body for itself; the worst of what they saw tells whether it could be read.
+/// Lets every candidate read the body: together if the plan foresees it, so that the bytes are gone through once, else one
+/// after the other. The worst of what they saw tells whether it could be read.
 fn read_among(worker: &Worker, candidates: &mut [Candidate], collected: &Collected) -> Option<Scan> {
+    let routes: Vec<RouteId> = candidates.iter().map(|candidate| candidate.route).collect();
+    if let Some(joint) = worker.plan.joint(&routes) {
+        let mut facts: Vec<&mut Facts> = candidates.iter_mut().map(|candidate| &mut candidate.facts).collect();
+        facts.iter_mut().for_each(|facts| facts.is_cut = !collected.is_whole());
+        return Some(joint.body(collected.bytes(), collected.is_whole(), worker.keeps_recipients(), &mut facts));
+    }
     let mut worst = None;
     for candidate in candidates {
-        let scan = read(worker, collected, candidate.route, candidate.kind, &mut candidate.facts);
+        let scan = read(worker, collected, candidate.route, &mut candidate.facts);
         worst = worst.filter(|worst| *worst != Scan::Complete).or(scan);
     }
     worst

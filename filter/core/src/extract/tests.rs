@@ -1,7 +1,9 @@
 //! Extraction from heads and bodies.
 
 use super::*;
-use crate::source::SourceWire;
+use crate::headers::Headers;
+use crate::json::Scan;
+use crate::source::{Source, SourceWire};
 use proptest::prelude::*;
 
 fn source(json: &str) -> Source {
@@ -17,9 +19,9 @@ fn reader(fields: &[(Field, &[&str])]) -> Reader {
     builder.build()
 }
 
-fn body(reader: &Reader, content_type: &str, text: &str) -> (Facts, Scan) {
+fn body(reader: &Reader, text: &str) -> (Facts, Scan) {
     let mut facts = Facts::default();
-    let scan = reader.body(reader.body_kind(Some(content_type.as_bytes())), text.as_bytes(), true, &mut facts);
+    let scan = reader.body(text.as_bytes(), true, true, &mut facts);
     (facts, scan)
 }
 
@@ -35,7 +37,7 @@ fn each_place_is_read() {
     let mut facts = Facts::default();
     let headers = Headers::from_iter([("x-id", "m1")]);
     reader.head(&headers, Some("a=1&biz=pro%20mo"), &["u1"], false, true, &mut facts);
-    reader.body(BodyKind::Json, br#"{"p": "7", "at": 1700000000}"#, true, &mut facts);
+    reader.body(br#"{"p": "7", "at": 1700000000}"#, true, true, &mut facts);
     assert_eq!(facts.message_ids, ["m1"]);
     assert_eq!(facts.business.as_deref(), Some("pro mo"));
     assert_eq!(facts.recipients_kept, [Sensitive("u1".into())]);
@@ -49,24 +51,34 @@ fn json_inside_a_form_field_and_split_lists_are_read() {
         (Field::MessageId, &[r#"{"form": "message", "json": "/notification/id"}"#]),
         (Field::Recipient, &[r#"{"form": "to", "split": ";"}"#]),
     ]);
-    let (facts, scan) = body(
-        &reader,
-        "application/x-www-form-urlencoded",
-        "to=a%3B+b%3B%3Bc&message=%7B%22notification%22%3A%7B%22id%22%3A9%7D%7D",
-    );
+    let (facts, scan) = body(&reader, "to=a%3B+b%3B%3Bc&message=%7B%22notification%22%3A%7B%22id%22%3A9%7D%7D");
     assert_eq!((facts.message_ids, facts.recipients, scan), (vec!["9".to_owned()], 3, Scan::Complete));
+}
+
+#[test]
+fn a_body_is_read_as_what_it_is_whatever_its_sender_calls_it() {
+    let reader = reader(&[(
+        Field::MessageId,
+        &[r#"{"json": "/id"}"#, r#"{"form": "id"}"#, r#"{"xml": "/xml/id"}"#, r#"{"json": "/text", "inner": "/id"}"#],
+    )]);
+    let multipart = "--b\r\ncontent-disposition: form-data; name=\"id\"\r\n\r\n42\r\n--b--\r\n";
+    for text in [r#" {"id": 42}"#, "id=42&x=1", "<xml><id>42</id></xml>", multipart, r#"{"text": "{\"id\": \"42\"}"}"#]
+    {
+        let (facts, scan) = body(&reader, text);
+        assert_eq!((facts.message_ids, scan), (vec!["42".to_owned()], Scan::Complete), "{text}");
+    }
 }
 
 #[test]
 fn the_first_source_that_tells_wins_and_the_head_before_the_body() {
     let first = reader(&[(Field::MessageId, &[r#"{"json": "/a"}"#, r#"{"json": "/b"}"#])]);
-    assert_eq!(body(&first, "", r#"{"b": "2", "a": "1"}"#).0.message_ids, ["1"]);
-    assert_eq!(body(&first, "", r#"{"b": "2"}"#).0.message_ids, ["2"]);
+    assert_eq!(body(&first, r#"{"b": "2", "a": "1"}"#).0.message_ids, ["1"]);
+    assert_eq!(body(&first, r#"{"b": "2"}"#).0.message_ids, ["2"]);
 
     let mixed = reader(&[(Field::MessageId, &[r#"{"json": "/a"}"#, r#"{"header": "x-id"}"#])]);
     let mut facts = Facts::default();
     mixed.head(&Headers::from_iter([("x-id", "h")]), None, &[], false, false, &mut facts);
-    mixed.body(BodyKind::Json, br#"{"a": "1"}"#, false, &mut facts);
+    mixed.body(br#"{"a": "1"}"#, true, false, &mut facts);
     assert_eq!(facts.message_ids, ["h"]);
 }
 
@@ -80,7 +92,7 @@ fn what_the_config_names_in_the_body_goes_before_what_an_adapter_names_in_the_he
     let mut facts = Facts::default();
     reader.head(&Headers::from_iter([("x-id", "adapter")]), None, &[], false, false, &mut facts);
     assert!(reader.body_may_identify(&facts));
-    reader.body(BodyKind::Json, br#"{"id": "config"}"#, false, &mut facts);
+    reader.body(br#"{"id": "config"}"#, true, false, &mut facts);
     assert_eq!(facts.message_ids, ["config"]);
     assert!(!reader.body_may_identify(&facts));
 }
@@ -97,7 +109,7 @@ fn a_value_that_the_end_of_the_beginning_may_have_cut_says_nothing() {
     ];
     for (beginning, expected) in cases {
         let mut facts = Facts::default();
-        reader.beginning(BodyKind::Form, beginning.as_bytes(), false, &mut facts);
+        reader.body(beginning.as_bytes(), false, false, &mut facts);
         assert_eq!(facts.message_ids, expected, "{beginning}");
     }
 }
@@ -108,7 +120,7 @@ fn a_batch_names_each_of_its_messages_and_recipients() {
         (Field::MessageId, &[r#"{"json": "/list/*/id"}"#]),
         (Field::Recipient, &[r#"{"json": "/list/*/to/*"}"#]),
     ]);
-    let (facts, _) = body(&reader, "", r#"{"list": [{"id": "a", "to": ["1", "2"]}, {"id": "b", "to": ["3"]}]}"#);
+    let (facts, _) = body(&reader, r#"{"list": [{"id": "a", "to": ["1", "2"]}, {"id": "b", "to": ["3"]}]}"#);
     assert_eq!((facts.message_ids, facts.recipients), (vec!["a".to_owned(), "b".to_owned()], 3));
 }
 
@@ -130,8 +142,29 @@ fn conditions_hold_by_value_or_by_presence() {
     builder.condition(0, &source(r#"{"json": "/dry"}"#), &["true".into()]);
     builder.condition(1, &source(r#"{"json": "/any"}"#), &[]);
     let reader = builder.build();
-    for (text, expected) in [("{}", 0), (r#"{"dry": true}"#, 1), (r#"{"dry": false, "any": 0}"#, 2)] {
-        assert_eq!(body(&reader, "", text).0.conditions, expected, "{text}");
+    for (text, expected) in
+        [("{}", 0), (r#"{"dry": true}"#, 1), (r#"{"dry": false, "any": 0}"#, 2), (r#"{"any": ""}"#, 0)]
+    {
+        assert_eq!(body(&reader, text).0.conditions, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_batch_is_safe_to_repeat_only_if_each_of_its_messages_is() {
+    let mut builder = ReaderBuilder::default();
+    builder.field(Field::Recipient, &[source(r#"{"json": "/list/*/to"}"#), source(r#"{"json": "/to/*"}"#)]);
+    builder.dedupe(&source(r#"{"json": "/list/*/id"}"#), &[]);
+    builder.dedupe(&source(r#"{"json": "/check"}"#), &["1".into()]);
+    let reader = builder.build();
+    for (text, expected) in [
+        (r#"{"list": [{"to": "a", "id": "1"}, {"to": "b", "id": "2"}]}"#, true),
+        (r#"{"list": [{"to": "a", "id": "1"}, {"to": "b"}]}"#, false),
+        (r#"{"list": [{"to": "a", "id": ""}]}"#, false),
+        (r#"{"check": 1, "to": ["a", "b"]}"#, true),
+        (r#"{"check": 0, "to": ["a", "b"]}"#, false),
+        ("{}", false),
+    ] {
+        assert_eq!(body(&reader, text).0.dedupes(), expected, "{text}");
     }
 }
 
@@ -140,7 +173,7 @@ fn values_too_long_to_be_ids_and_recipients_beyond_the_bound_are_not_kept() {
     let reader = reader(&[(Field::MessageId, &[r#"{"json": "/id"}"#]), (Field::Recipient, &[r#"{"json": "/to/*"}"#])]);
     let many = vec!["\"x\""; MAX_RECIPIENTS_KEPT + 5].join(",");
     let long = "i".repeat(MAX_VALUE_BYTES + 1);
-    let (facts, _) = body(&reader, "", &format!(r#"{{"id": "{long}", "to": [{many}]}}"#));
+    let (facts, _) = body(&reader, &format!(r#"{{"id": "{long}", "to": [{many}]}}"#));
     assert_eq!(facts.message_ids.len(), 0);
     assert_eq!(
         (facts.recipients as usize, facts.recipients_kept.len()),
@@ -151,7 +184,7 @@ fn values_too_long_to_be_ids_and_recipients_beyond_the_bound_are_not_kept() {
 #[test]
 fn a_recipient_never_shows_in_debug_output() {
     let reader = reader(&[(Field::Recipient, &[r#"{"json": "/to"}"#])]);
-    let (facts, _) = body(&reader, "", r#"{"to": "13800000000"}"#);
+    let (facts, _) = body(&reader, r#"{"to": "13800000000"}"#);
     assert!(!format!("{facts:?}").contains("138"));
 }
 
@@ -164,7 +197,7 @@ proptest! {
         if swap {
             members.reverse();
         }
-        let (facts, scan) = body(&reader, "", &format!("{{{space}{}{space},{}}}{space}", members[0], members[1]));
+        let (facts, scan) = body(&reader, &format!("{{{space}{}{space},{}}}{space}", members[0], members[1]));
         prop_assert_eq!(scan, Scan::Complete);
         prop_assert_eq!(facts.message_ids, [id.to_string()]);
         prop_assert_eq!(facts.recipients as usize, to);
@@ -178,7 +211,7 @@ proptest! {
         ]);
         let mut facts = Facts::default();
         reader.head(&Headers::default(), Some(&query), &[], false, true, &mut facts);
-        reader.body(BodyKind::Form, &bytes, true, &mut facts);
-        reader.body(BodyKind::Json, &bytes, true, &mut facts);
+        reader.body(&bytes, true, true, &mut facts);
+        reader.body(&bytes, false, true, &mut facts);
     }
 }

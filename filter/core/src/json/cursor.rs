@@ -174,7 +174,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// Most texts are UTF-8, which is checked many bytes at a time.
-fn text(raw: &[u8]) -> Cow<'_, str> {
+pub(super) fn text(raw: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed)
 }
 

@@ -9,7 +9,11 @@ fn find(pointers: &[&str], text: &str) -> (Scan, Vec<(String, u32, Option<String
     let mut found = Vec::new();
     let scan = set.scan(text.as_bytes(), &mut |slot, element, value| {
         let at = slots.iter().position(|known| *known == slot).unwrap();
-        found.push((pointers[at].to_owned(), element, value.into_text().map(Cow::into_owned)));
+        found.push((
+            pointers[at].to_owned(),
+            element.inner.or(element.outer).unwrap_or(0),
+            value.into_text().map(Cow::into_owned),
+        ));
     });
     (scan, found)
 }

@@ -1,10 +1,11 @@
 //! Channels: a name in the config and an adapter become nodes and routes.
 
-use super::names::{check_name, upper};
+use super::names::{check_name, host, upper};
 use super::node::{add_conditions, hosts, path_pattern};
-use super::{Builder, compile, objective};
-use crate::adapter::{Adapter, Condition, Operation, OperationKind};
+use super::{Builder, Faults, compile, objective};
+use crate::adapter::{Adapter, Condition, Operation, OperationKind, patched};
 use crate::classify::Classifier;
+use crate::config::decode::without_text;
 use crate::config::wire::ChannelWire;
 use crate::extract::{Field, ReaderBuilder};
 use crate::outcome::OutcomeClass;
@@ -15,7 +16,8 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(2);
 
 pub(super) fn channels(builder: &mut Builder<'_>) {
     let wire = builder.wire;
-    let mut taken: Vec<(Box<str>, &str)> = Vec::new();
+    // Two channels may share a host if their adapters tell its operations apart; one adapter cannot tell itself apart.
+    let mut taken: Vec<(Box<str>, &str, &str)> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
     for (index, channel) in wire.channels.iter() {
         let at = format!("$.channels[{index}]");
@@ -25,19 +27,24 @@ pub(super) fn channels(builder: &mut Builder<'_>) {
         }
         names.push(&channel.name);
         let Some(hosts) = add(builder, channel, &at) else { continue };
+        let adapter = adapter_name(channel);
         for host in hosts {
-            match taken.iter().find(|(known, _)| *known == host) {
-                Some((_, other)) if *other == channel.name => {
+            match taken.iter().find(|(known, of, _)| *known == host && *of == adapter) {
+                Some((_, _, other)) if *other == channel.name => {
                     builder.faults.add(format!("{at}.hosts"), format!("names the host `{host}` twice"));
                 }
-                Some((_, other)) => builder
+                Some((_, _, other)) => builder
                     .faults
                     .add(&at, format!("has the host `{host}`, which channel `{other}` has too: set `hosts`")),
                 None => {}
             }
-            taken.push((host, &channel.name));
+            taken.push((host, adapter, &channel.name));
         }
     }
+}
+
+pub(super) fn adapter_name(wire: &ChannelWire) -> &str {
+    wire.adapter.as_deref().unwrap_or(&wire.name)
 }
 
 /// Adds one channel and returns its hosts.
@@ -46,11 +53,13 @@ fn add(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Vec<Bo
     if wire.name == Node::NO_CHANNEL {
         builder.faults.add(format!("{at}.name"), "`none` has a meaning of its own: choose another name");
     }
-    let mut adapter = adapter(builder, wire, at)?;
+    let mut adapter = adapter(builder, adapter_name(wire), Some(wire), at)?;
     adapter.response.reclassify(&wire.class);
     check_classes(builder, wire, at);
+    let in_adapter = format!("{at}.adapter({})", adapter.name);
     let hosts = if wire.hosts.is_empty() {
-        adapter.hosts.iter().map(|host| host.as_str().into()).collect()
+        let own = adapter.hosts.iter().chain(&adapter.unconfirmed_hosts);
+        adapter_hosts(own, &format!("{in_adapter}.hosts"), builder.faults)
     } else {
         hosts(&wire.hosts, &format!("{at}.hosts"), builder.faults)
     };
@@ -58,19 +67,34 @@ fn add(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Vec<Bo
         builder.faults.add(format!("{at}.hosts"), "is needed: this adapter has no hosts of its own");
     }
     let objective = objective(wire.objective.as_ref(), &format!("{at}.objective"), DEFAULT_LIMIT, builder.faults);
-    let mut nodes: Vec<(OperationKind, NodeId)> = Vec::new();
+    let mut nodes: Vec<(&str, NodeId)> = Vec::new();
     for (number, operation) in adapter.operation.iter().enumerate() {
-        let known = nodes.iter().find(|(kind, _)| *kind == operation.kind).map(|(_, node)| *node);
+        let suffix = operation.kind.node_suffix();
+        let known = nodes.iter().find(|(known, _)| *known == suffix).map(|(_, node)| *node);
         let node = known.unwrap_or_else(|| {
             let node = add_node(builder, wire, operation.kind, objective, at);
-            nodes.push((operation.kind, node));
+            nodes.push((suffix, node));
             node
         });
-        let Some(route) = route(builder, wire, &adapter, operation, node, (at, number)) else { continue };
-        let route = builder.add_route(route);
-        builder.plan.outbound.add(&hosts, route);
+        let path = format!("{in_adapter}.operation[{number}].hosts");
+        let mut served = adapter_hosts(&operation.hosts, &path, builder.faults);
+        // Where the config names the hosts, they serve all that the adapter can do.
+        if served.is_empty() || !wire.hosts.is_empty() {
+            served.extend(hosts.iter().filter(|host| !operation.hosts.iter().any(|own| *own == ***host)).cloned());
+        }
+        for path in &operation.paths {
+            let Some(route) = route(builder, wire, &adapter, operation, node, (at, number, path)) else { continue };
+            let route = builder.add_route(route);
+            builder.plan.outbound.add(&served, route);
+        }
     }
     Some(hosts)
+}
+
+/// Hosts as an adapter writes them, or as a config has changed them; `*` is any.
+fn adapter_hosts<'a>(written: impl IntoIterator<Item = &'a String>, path: &str, faults: &mut Faults) -> Vec<Box<str>> {
+    let checked = |text: &String| if text == "*" { Some("*".into()) } else { host(text, path, faults) };
+    written.into_iter().filter_map(checked).collect()
 }
 
 fn check_classes(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) {
@@ -80,19 +104,27 @@ fn check_classes(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) {
     }
 }
 
-fn adapter(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Adapter> {
-    let name = wire.adapter.as_ref().unwrap_or(&wire.name);
-    match Adapter::built_in(name) {
-        Some(Ok(adapter)) => Some(adapter),
-        Some(Err(error)) => {
-            builder.faults.add(at, format!("the built-in adapter `{name}` is faulty: {error}"));
-            None
-        }
-        None => {
-            let known: Vec<&str> = Adapter::names().collect();
-            builder
-                .faults
-                .add(at, format!("there is no adapter `{name}`: set `adapter` to one of {}", known.join(", ")));
+/// The built-in adapter `name`, with the changes of `channel`.
+pub(super) fn adapter(
+    builder: &mut Builder<'_>,
+    name: &str,
+    channel: Option<&ChannelWire>,
+    at: &str,
+) -> Option<Adapter> {
+    let Some(document) = Adapter::document(name) else {
+        let known: Vec<&str> = Adapter::names().collect();
+        builder.faults.add(at, format!("there is no adapter `{name}`: set `adapter` to one of {}", known.join(", ")));
+        return None;
+    };
+    let none = serde_json::Map::new();
+    match patched(document, channel.map_or(&none, |channel| &channel.overrides)) {
+        Ok(adapter) => Some(adapter),
+        Err(error) => {
+            let path = error.path().to_string();
+            builder.faults.add(
+                format!("{at}.overrides.{path}"),
+                format!("makes no adapter: {}", without_text(&error.into_inner().to_string())),
+            );
             None
         }
     }
@@ -106,7 +138,7 @@ fn add_node(
     at: &str,
 ) -> NodeId {
     let name = match (&wire.node, kind) {
-        (Some(name), OperationKind::Send) => {
+        (Some(name), OperationKind::Send | OperationKind::DryRun) => {
             check_name(name, &format!("{at}.node"), builder.faults);
             name.clone()
         }
@@ -116,7 +148,7 @@ fn add_node(
         name: name.into(),
         channel: wire.name.as_str().into(),
         objective,
-        counts_messages: kind == OperationKind::Send,
+        counts_messages: kind.node_suffix() == OperationKind::Send.node_suffix(),
     };
     builder.add_node(node, at)
 }
@@ -127,11 +159,11 @@ fn route(
     adapter: &Adapter,
     operation: &Operation,
     node: NodeId,
-    (at, number): (&str, usize),
+    (at, number, path): (&str, usize, &str),
 ) -> Option<Route> {
     // An adapter that is built in has been tested; a fault in it is still reported and never a panic.
     let in_adapter = format!("{at}.adapter({}).operation[{number}]", adapter.name);
-    let path = path_pattern(Some(&operation.path), &format!("{in_adapter}.path"), builder.faults)?;
+    let path = path_pattern(Some(path), &format!("{in_adapter}.paths"), builder.faults)?;
     let captures = path.captures();
     let mut reader = ReaderBuilder::default();
     let own = [
@@ -160,23 +192,35 @@ fn route(
     let when_bits = add_conditions(&mut reader, 0, &when, &format!("{in_adapter}.when"), captures, builder.faults);
     let dry_run_bits =
         add_conditions(&mut reader, when.len(), &dry_run, &format!("{in_adapter}.dry_run"), captures, builder.faults);
-    let classifier =
-        match Classifier::new(&adapter.response, operation.items.as_ref(), operation.kind != OperationKind::Send) {
-            Ok(classifier) => classifier,
-            Err(faults) => {
-                for (field, fault) in faults {
-                    builder.faults.add(format!("{at}.adapter({}).response.{field}", adapter.name), fault);
-                }
-                return None;
+    for (index, Condition { source, or, equals }) in operation.dedupe.iter().enumerate() {
+        let sources = std::iter::once(source).chain(or).enumerate();
+        for source in compile(sources, &format!("{in_adapter}.dedupe[{index}]"), captures, builder.faults) {
+            reader.dedupe(&source, equals);
+        }
+    }
+    let classifier = match Classifier::new(&adapter.response, Some(operation)) {
+        Ok(classifier) => classifier,
+        Err(faults) => {
+            for (field, fault) in faults {
+                builder.faults.add(format!("{at}.adapter({}).response.{field}", adapter.name), fault);
             }
-        };
+            return None;
+        }
+    };
+    let methods = match operation.methods.as_slice() {
+        [] => vec!["POST".into()],
+        methods => methods.iter().map(|method| method.as_str().into()).collect(),
+    };
     Some(Route {
         node,
-        methods: vec![operation.method.as_deref().unwrap_or("POST").into()],
+        operation: Some(operation.kind),
+        methods,
         reader: reader.build(),
         recipient_kind: operation.recipient_kind,
         when: when_bits,
         dry_run: dry_run_bits,
+        receipt: None,
+        shown: operation.shown.iter().map(|name| name.as_str().into()).collect(),
         classifier,
         id_promised: !wire.message_id.is_empty() || !builder.wire.message.id.is_empty(),
         path: Some(path),

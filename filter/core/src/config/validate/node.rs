@@ -48,12 +48,15 @@ fn add(builder: &mut Builder<'_>, wire: &NodeWire, at: &str) {
     let when = add_conditions(&mut reader, 0, &conditions, &format!("{at}.when"), &captures, builder.faults);
     let route = Route {
         node: id,
+        operation: None,
         methods: methods(&wire.methods, &format!("{at}.methods"), builder.faults),
         path,
         reader: reader.build(),
         recipient_kind: wire.recipient_kind,
         when,
         dry_run: 0,
+        receipt: None,
+        shown: Vec::new(),
         classifier: classifier(&wire.response, &format!("{at}.response"), builder.faults),
         id_promised: !wire.message_id.is_empty() || !builder.wire.message.id.is_empty(),
     };
@@ -80,12 +83,15 @@ pub(super) fn service(builder: &mut Builder<'_>) {
     builder.message_sources(&mut reader);
     let route = Route {
         node,
+        operation: None,
         methods: vec!["POST".into(), "PUT".into()],
         path: None,
         reader: reader.build(),
         recipient_kind: RecipientKind::default(),
         when: 0,
         dry_run: 0,
+        receipt: None,
+        shown: Vec::new(),
         classifier: classifier(&Response::default(), "$.service", builder.faults),
         id_promised: !builder.wire.message.id.is_empty(),
     };
@@ -109,19 +115,22 @@ pub(super) fn add_conditions(
             faults.add(at, format!("has more than {MAX_CONDITIONS} conditions"));
             break;
         }
-        match Source::of_request(&condition.source, captures) {
-            Ok(source) => {
-                reader.condition(u8::try_from(bit).unwrap_or(u8::MAX), &source, &condition.equals);
-                bits |= 1_u32 << bit;
+        let alternatives = condition.or.iter().enumerate().map(|(number, wire)| (format!("or[{number}]"), wire));
+        for (name, wire) in std::iter::once(("source".to_owned(), &condition.source)).chain(alternatives) {
+            match Source::of_request(wire, captures) {
+                Ok(source) => {
+                    reader.condition(u8::try_from(bit).unwrap_or(u8::MAX), &source, &condition.equals);
+                    bits |= 1_u32 << bit;
+                }
+                Err(fault) => faults.add(format!("{at}[{index}].{name}"), fault),
             }
-            Err(fault) => faults.add(format!("{at}[{index}].source"), fault),
         }
     }
     bits
 }
 
 pub(super) fn classifier(response: &Response, at: &str, faults: &mut Faults) -> Classifier {
-    match Classifier::new(response, None, false) {
+    match Classifier::new(response, None) {
         Ok(classifier) => classifier,
         Err(found) => {
             for (field, fault) in found {

@@ -39,7 +39,11 @@ pub(super) fn settings(wire: &ConfigWire, faults: &mut Faults) -> Settings {
     if tenant.is_empty() || tenant.contains('\0') {
         faults.add("$.tenant", "is empty or has a zero character");
     }
+    if wire.answer_headers && !wire.hold_request {
+        faults.add("$.answer_headers", "needs `hold_request`: the headers of an answer wait for its body");
+    }
     Settings {
+        answer_headers: wire.answer_headers,
         tenant: tenant.into(),
         edge_ports: wire.edge_ports.iter().map(|(_, port)| *port).collect(),
         hold_request: wire.hold_request,

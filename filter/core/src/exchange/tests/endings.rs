@@ -26,8 +26,7 @@ fn logging() -> Scenario {
 }
 
 fn fate(scenario: &Scenario) -> &str {
-    let [line] = scenario.logged() else { panic!("{:?}", scenario.logged()) };
-    line.split_once("fate=").and_then(|(_, rest)| rest.split(' ').next()).unwrap()
+    scenario.report().unwrap().report.fate.as_str()
 }
 
 #[test]

@@ -212,12 +212,12 @@ fn the_tick_releases_what_waits_too_long_and_the_body_still_tells_the_rest() {
     assert!(scenario.is_held());
     scenario.wait_ms(1).tick();
     assert!(!scenario.is_held());
-    let body = oppo_body(r#"{"target_value": "a;b;c", "notification": {"app_message_id": "order-42"}}"#);
+    let body = oppo_body(r#"{"target_value": "a", "notification": {"app_message_id": "order-42"}}"#);
     scenario.body(body, true).answer(200, r#"{"code": 0}"#).finish();
     assert_eq!(scenario.upstream("traceparent"), [""; 0]);
     assert_eq!(scenario.counts(CONTEXTS), ["too_late 1"]);
     assert_eq!(scenario.counts(RELEASED), ["timeout 1"]);
-    assert_eq!(scenario.counts("pointsman_node_messages_total"), ["OPPO_PUSH oppo none ok 3"]);
+    assert_eq!(scenario.counts("pointsman_node_messages_total"), ["OPPO_PUSH oppo none ok 1"]);
     assert_eq!(scenario.counts(BYPASSED), [""; 0]);
 }
 

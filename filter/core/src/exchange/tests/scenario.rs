@@ -5,6 +5,7 @@ use super::super::*;
 use super::world::{Asked, FakeShell, Request};
 use crate::config;
 use crate::hold::HoldProof;
+use crate::report::VisitReport;
 use crate::time::as_millis;
 use crate::trace::Key;
 use crate::worker::Release;
@@ -33,7 +34,10 @@ pub(super) struct Scenario {
     /// The request's headers, with what was done to them.
     headers: Vec<(String, Vec<u8>)>,
     held: bool,
-    logged: Vec<String>,
+    /// What was done to the answer's headers, and whether it is held.
+    told: Vec<(String, String)>,
+    answer_held: bool,
+    reports: Vec<VisitReport>,
     totals: BTreeMap<String, u64>,
     samples: Vec<(String, u64)>,
 }
@@ -57,7 +61,9 @@ impl Scenario {
             stream: StreamId(0),
             headers: Vec::new(),
             held: false,
-            logged: Vec::new(),
+            told: Vec::new(),
+            answer_held: false,
+            reports: Vec::new(),
             totals: BTreeMap::new(),
             samples: Vec::new(),
         }
@@ -84,7 +90,9 @@ impl Scenario {
         self.stream = StreamId(self.stream.0 + 1);
         self.headers.clone_from(&request.headers);
         self.shell = FakeShell { now: self.shell.now, wall_clock: self.shell.wall_clock, ..FakeShell::default() };
-        self.logged.clear();
+        self.reports.clear();
+        self.told.clear();
+        self.answer_held = false;
         let (stream, direction, edge) = (self.stream, request.direction, request.edge);
         let headers = borrowed(&request.headers);
         let head = RequestHead { stream, direction, edge, headers, end_of_stream };
@@ -138,7 +146,11 @@ impl Scenario {
         let headers =
             [(":status", status.as_str())].into_iter().chain(headers.iter().copied()).collect::<Headers<'_>>();
         self.shell.buffer.clear();
-        self.step(|exchange, worker, shell| exchange.response_headers(worker, &headers, end_of_stream, shell));
+        self.answer_held = true;
+        let flow =
+            self.step(|exchange, worker, shell| exchange.response_headers(worker, &headers, end_of_stream, shell));
+        self.answer_held = flow == Flow::Hold;
+        assert!(!(self.answer_held && end_of_stream), "what has no body would be held until the tick");
         // A request that is answered while it is held goes nowhere.
         self.held = false;
         self
@@ -146,15 +158,23 @@ impl Scenario {
 
     /// More of the answer's body.
     pub(super) fn answer_body(&mut self, bytes: impl AsRef<[u8]>, end_of_stream: bool) -> &mut Self {
-        self.shell.buffer = bytes.as_ref().to_vec();
+        if !self.answer_held {
+            self.shell.buffer.clear();
+        }
+        self.shell.buffer.extend_from_slice(bytes.as_ref());
         let size = self.shell.buffer.len();
-        self.step(|exchange, worker, shell| exchange.response_body(worker, size, end_of_stream, shell));
+        let flow = self.step(|exchange, worker, shell| exchange.response_body(worker, size, end_of_stream, shell));
+        self.answer_held &= flow == Flow::Hold;
+        assert!(!(self.answer_held && end_of_stream), "the answer is whole, but still held");
         self
     }
 
     pub(super) fn answer_trailers(&mut self) -> &mut Self {
-        self.shell.buffer.clear();
+        if !self.answer_held {
+            self.shell.buffer.clear();
+        }
         self.step(|exchange, worker, shell| exchange.response_trailers(worker, shell));
+        self.answer_held = false;
         self
     }
 
@@ -197,10 +217,10 @@ impl Scenario {
 
     /// The tick of the root context: releases what has been held too long. Its pieces go on and are not seen again.
     pub(super) fn tick(&mut self) -> &mut Self {
-        for stream in self.worker.holds.overdue(self.shell.now) {
+        for (stream, _) in self.worker.holds.overdue(self.shell.now) {
             self.worker.released(Release::Timeout);
             if stream == self.stream {
-                self.held = false;
+                (self.held, self.answer_held) = (false, false);
                 self.shell.buffer.clear();
             }
         }
@@ -229,10 +249,18 @@ impl Scenario {
                     self.headers.push((name.to_owned(), value.into_bytes()));
                 }
                 Command::RemoveRequestHeader(name) => self.remove_header(&name),
-                Command::LogDebug(line) => self.logged.push(line),
+                Command::SetResponseHeader(name, value) => {
+                    assert!(self.answer_held, "{name} comes after the answer's headers have left");
+                    self.told.push((name.to_owned(), value));
+                }
+                Command::RemoveResponseHeader(name) => {
+                    assert!(self.answer_held, "{name} has left already");
+                    self.told.push((name, "removed".to_owned()));
+                }
+                Command::Report(report) => self.reports.push(*report),
             }
         }
-        assert!(self.held || effects.flow == Flow::Continue, "what has left cannot be held");
+        assert!(self.held || self.answer_held || effects.flow == Flow::Continue, "what has left cannot be held");
         effects.flow
     }
 
@@ -266,9 +294,19 @@ impl Scenario {
         self.shell.copied
     }
 
-    /// The debug lines of this exchange.
-    pub(super) fn logged(&self) -> &[String] {
-        &self.logged
+    /// What was reported of this exchange, once at most.
+    pub(super) fn report(&self) -> Option<&VisitReport> {
+        assert!(self.reports.len() <= 1, "{:?}", self.reports);
+        self.reports.first()
+    }
+
+    /// What the caller was told in headers of the answer.
+    pub(super) fn told(&self) -> Vec<(&str, &str)> {
+        self.told.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    pub(super) fn is_answer_held(&self) -> bool {
+        self.answer_held
     }
 
     /// Every count so far, by encoded name.

@@ -1,3 +1,0 @@
-//! What the tests of vendors share.
-
-pub(crate) mod run;
