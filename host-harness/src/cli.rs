@@ -1,7 +1,9 @@
 //! One module per group of subcommands.
 
+pub(crate) mod adapters;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod explain;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod simulate;

@@ -2,8 +2,10 @@
 //! program does.
 
 pub mod abi;
+pub mod catalogue;
 pub mod demo;
 pub mod envoy;
+pub mod explain;
 pub mod filter;
 pub mod http;
 pub mod process;

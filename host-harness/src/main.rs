@@ -25,6 +25,11 @@ enum Command {
     Render(cli::rules::Render),
     /// Check a config and replace a target's file by rename, so that Envoy takes it up at once.
     Apply(cli::rules::Apply),
+    /// Print what each adapter knows of its vendor, or one adapter's document, which a channel's `overrides` change.
+    Adapters {
+        /// The adapter, such as oppo.
+        name: Option<String>,
+    },
     /// Serve stand-ins of the vendors' APIs, with faults on demand.
     Vendors {
         /// The port of the first stand-in; the others follow. 0 takes free ports.
@@ -37,6 +42,8 @@ enum Command {
     /// Run stand-ins, a push service, Envoy with the filter and a stream of pushes, and show what the filter sees.
     Demo(cli::demo::Demo),
     Run(Box<cli::run::Run>),
+    /// Tell what the filter understands of recorded traffic, one JSON object per exchange.
+    Explain(cli::explain::Explain),
     /// Rehearse a scenario in virtual time with the same filter, and report what becomes of the messages.
     Simulate(cli::simulate::Simulate),
 }
@@ -46,9 +53,11 @@ fn main() -> ExitCode {
         Command::Check { file } => cli::check::run(&file),
         Command::Render(render) => cli::rules::render(&render),
         Command::Apply(apply) => cli::rules::apply(&apply),
+        Command::Adapters { name } => cli::adapters::run(name.as_deref()),
         Command::Vendors { port, control_port } => cli::demo::vendors(port, control_port),
         Command::Demo(demo) => cli::demo::run(demo),
         Command::Run(run) => cli::run::run(*run),
+        Command::Explain(explain) => cli::explain::run(&explain),
         Command::Simulate(simulate) => cli::simulate::run(&simulate),
     };
     done.unwrap_or_else(|error| {
