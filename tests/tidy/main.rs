@@ -1,6 +1,8 @@
 //! What no compiler checks about the repository itself.
 #![expect(clippy::expect_used, reason = "a check that cannot read the repository has failed")]
 
+mod documents;
+
 use pointsman_tests::repository;
 use std::fs;
 use std::path::{Path, PathBuf};
