@@ -58,7 +58,7 @@ pub struct Verdict {
     pub fate: Fate,
     /// The vendor's codes and how many recipients got each.
     pub codes: Vec<(CodeId, u32)>,
-    /// The code that speaks for the call, or the status in its place; none if nobody answered.
+    /// The code that speaks for the call, or the status in its place; none if nobody answered, or nobody asked.
     pub code: Option<Box<str>>,
     /// The vendor's own ids of what was sent, in the order of the answer.
     pub vendor_ids: Vec<String>,
@@ -92,6 +92,8 @@ pub struct Answer<'a> {
     pub body: Body<'a>,
     /// How many recipients the call names; 0 if it does not say.
     pub recipients: u32,
+    /// Whether anybody wants to know the code, the ids and the hint: most pushes are only counted.
+    pub detail: bool,
 }
 
 /// A compiled [`Response`](crate::adapter::Response).
@@ -140,9 +142,10 @@ impl Classifier {
         !self.body.is_empty()
     }
 
-    /// The headers that say something that counts.
-    pub fn header_names(&self) -> impl Iterator<Item = &str> {
-        self.head.iter().map(|(name, _)| &**name).chain(std::iter::once("date"))
+    /// The headers that say something that counts; with `detail`, those too that only tell more of it.
+    pub fn header_names(&self, detail: bool) -> impl Iterator<Item = &str> {
+        let named = self.head.iter().filter(move |(_, want)| detail || !want.is_detail()).map(|(name, _)| &**name);
+        named.chain(detail.then_some("date"))
     }
 
     /// The class that a failed answer has by its status, the vendor's code and its message.
@@ -156,7 +159,10 @@ impl Classifier {
     pub fn judge(&self, answer: &Answer<'_>, now: &mut dyn FnMut() -> WallClock) -> (Verdict, Scan) {
         let (findings, scan) = self.read(answer);
         let readable = scan == Scan::Complete || findings.cut;
-        let mut verdict = self.verdict(answer.status, &findings, readable, answer.recipients);
+        let mut verdict = self.verdict(answer, &findings, readable);
+        if !answer.detail {
+            return (verdict, scan);
+        }
         if !matches!(verdict.call, OutcomeClass::Ok | OutcomeClass::Partial) {
             let dated = answer.headers.get_str("date").and_then(http_date);
             let mut now = || dated.unwrap_or_else(&mut *now);
@@ -181,7 +187,8 @@ impl Classifier {
         hints.filter_map(|(index, hint)| hint.wait(told(index), now)).next()
     }
 
-    fn verdict(&self, status: u16, findings: &Findings, readable: bool, recipients: u32) -> Verdict {
+    fn verdict(&self, answer: &Answer<'_>, findings: &Findings, readable: bool) -> Verdict {
+        let Answer { status, recipients, detail, .. } = *answer;
         let code = findings.code();
         let Results { tally, items } = self.results(status, findings, readable, recipients);
         let call = match tally.call().unwrap_or(OutcomeClass::Unknown) {
@@ -194,11 +201,11 @@ impl Classifier {
             let first = items.iter().find(failed).or(items.first());
             first.and_then(|(_, item)| item.code.as_deref())
         };
-        let text = code.or_else(of_items).map_or_else(|| status.to_string().into(), |code| self.shown(code));
+        let text = || code.or_else(of_items).map_or_else(|| status.to_string().into(), |code| self.shown(code));
         Verdict {
             fate: self.fate(status, code, call),
             codes: self.count_codes(status, code, &items, tally.total()),
-            code: Some(text),
+            code: detail.then(text),
             call,
             tally,
             vendor_ids: Vec::new(),

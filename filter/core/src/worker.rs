@@ -143,6 +143,11 @@ impl Worker {
     /// Whether recipients themselves are needed, and not only their number: for the hash in a visit's report, and so that
     /// no code that is told to the caller is one of them.
     pub(crate) const fn keeps_recipients(&self) -> bool {
+        self.wants_detail()
+    }
+
+    /// Whether anybody is told more of an answer than what is counted.
+    pub(crate) const fn wants_detail(&self) -> bool {
         self.log_visits || self.plan.settings.answer_headers
     }
 

@@ -19,6 +19,13 @@ pub(super) enum Want {
     Hint(usize),
 }
 
+impl Want {
+    /// Whether it tells more of an answer without changing the verdict.
+    pub(super) const fn is_detail(&self) -> bool {
+        matches!(self, Self::VendorId(_) | Self::Hint(_))
+    }
+}
+
 /// What the response said, before it is judged.
 #[derive(Default)]
 pub(super) struct Findings {
@@ -58,7 +65,7 @@ impl Classifier {
 
     /// Reads an answer, and tells how far its body could be read.
     pub(super) fn read(&self, answer: &Answer<'_>) -> (Findings, Scan) {
-        let (findings, scan) = self.read_body(answer.body);
+        let (findings, scan) = self.read_body(answer.body, answer.detail);
         let readable = scan == Scan::Complete || findings.cut;
         // What stands in half a body is not believed, not even a refusal.
         let mut findings = if readable { findings } else { Findings::default() };
@@ -67,7 +74,7 @@ impl Classifier {
                 self.note(want, At::default(), &Value::Text(value.into()), &mut findings);
             }
         }
-        if let Body::Whole(bytes) = answer.body {
+        if let (true, Body::Whole(bytes)) = (answer.detail, answer.body) {
             let text = bytes.get(..MAX_TEXT_BYTES).unwrap_or(bytes);
             findings
                 .hints
@@ -76,7 +83,7 @@ impl Classifier {
         (findings, scan)
     }
 
-    fn read_body(&self, body: Body<'_>) -> (Findings, Scan) {
+    fn read_body(&self, body: Body<'_>, detail: bool) -> (Findings, Scan) {
         let mut findings = Findings::default();
         let (bytes, bounded) = match body {
             Body::Whole(bytes) => (bytes, false),
@@ -89,7 +96,11 @@ impl Classifier {
             return (findings, Scan::Complete);
         }
         findings.items = vec![Vec::new(); self.items.len()];
-        let scan = self.body.read(bytes, !bounded, &mut |want, at, value| self.note(want, at, &value, &mut findings));
+        let scan = self.body.read(bytes, !bounded, &mut |want, at, value| {
+            if detail || !want.is_detail() {
+                self.note(want, at, &value, &mut findings);
+            }
+        });
         findings.cut = bounded && scan == Scan::Cut;
         (findings, scan)
     }

@@ -47,7 +47,7 @@ fn classifier(json: &str) -> Classifier {
 }
 
 fn judge_by(classifier: &Classifier, status: u16, body: Body<'_>, recipients: u32) -> Verdict {
-    let answer = Answer { status, headers: &Headers::default(), body, recipients };
+    let answer = Answer { status, headers: &Headers::default(), body, recipients, detail: true };
     classifier.judge(&answer, &mut || WallClock(0)).0
 }
 
@@ -177,7 +177,8 @@ fn ids_are_told_wherever_they_stand_without_what_is_not_theirs() {
 fn the_first_hint_that_tells_counts_and_none_does_on_success() {
     let hinted = |body: &str, headers: &[(&str, &str)]| {
         let headers = headers.iter().copied().collect();
-        let answer = Answer { status: 200, headers: &headers, body: Body::Whole(body.as_bytes()), recipients: 1 };
+        let answer =
+            Answer { status: 200, headers: &headers, body: Body::Whole(body.as_bytes()), recipients: 1, detail: true };
         let verdict = classifier(LISTED).judge(&answer, &mut || WallClock(1_640_032_380_000_000_000)).0;
         verdict.retry_after.map(|wait| wait.as_secs())
     };

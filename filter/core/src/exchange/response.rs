@@ -115,7 +115,7 @@ impl ResponseState {
 
     fn theirs(&self, worker: &mut Worker, status: u16, headers: &Headers<'_>, end_of_stream: bool) -> Answer {
         let Some(route) = worker.plan.route(self.visit.route) else { return Answer::Awaited };
-        let wanted = route.classifier.header_names();
+        let wanted = route.classifier.header_names(worker.wants_detail());
         let kept = wanted
             .filter_map(|name| headers.get(name).map(|value| (name.as_bytes().to_vec(), value.to_vec())))
             .collect();
@@ -263,7 +263,8 @@ impl ResponseState {
             (Some(body), _) => Body::Beginning(body.bytes()),
         };
         let recipients = self.visit.facts.recipients;
-        let answer = classify::Answer { status: *status, headers: &headers, body, recipients };
+        let detail = worker.wants_detail();
+        let answer = classify::Answer { status: *status, headers: &headers, body, recipients, detail };
         let route = worker.plan.route(self.visit.route)?;
         let (verdict, scan) = route.classifier.judge(&answer, &mut || shell.wall_clock());
         let is_partial = *coding != Coding::Identity && !decoded.as_ref().is_some_and(|(_, all)| *all);
