@@ -19,7 +19,7 @@ pub use codes::{CodeBook, CodeId};
 pub use compile::ResponseFault;
 use hint::Hint;
 pub use hint::MAX_RETRY_AFTER;
-use items::{Item, ItemList};
+use items::{ItemList, Judged};
 use read::{Findings, Want};
 use rules::Rules;
 pub use status::{InvalidStatus, StatusRange};
@@ -128,7 +128,7 @@ struct OkCondition {
 struct Results<'a> {
     tally: Tally,
     /// The results that decided.
-    items: Vec<(&'a ItemList, &'a Item)>,
+    items: Vec<Judged<'a>>,
 }
 
 impl Classifier {
@@ -196,10 +196,8 @@ impl Classifier {
             call => call,
         };
         let of_items = || {
-            let failed =
-                |(list, item): &&(&ItemList, &Item)| list.judge(item, &self.rules, status).0 != OutcomeClass::Ok;
-            let first = items.iter().find(failed).or(items.first());
-            first.and_then(|(_, item)| item.code.as_deref())
+            let first = items.iter().find(|item| item.class != OutcomeClass::Ok).or(items.first());
+            first.and_then(|item| item.code)
         };
         let text = || code.or_else(of_items).map_or_else(|| status.to_string().into(), |code| self.shown(code));
         Verdict {
@@ -228,38 +226,45 @@ impl Classifier {
     }
 
     /// The results of the lists that speak of every recipient, or of those that only name the refused.
-    fn found_items<'a>(&'a self, findings: &'a Findings, only_refused: bool) -> Vec<(&'a ItemList, &'a Item)> {
-        let lists = self.items.iter().zip(&findings.items);
-        let lists = lists.filter(|(list, _)| !list.groups && list.only_refused == only_refused);
-        lists.flat_map(|(list, items)| items.iter().map(move |item| (list, item))).collect()
+    fn judge_items<'a>(&self, status: u16, findings: &'a Findings, only_refused: bool) -> Vec<Judged<'a>> {
+        self.judged(status, findings, |list| !list.groups && list.only_refused == only_refused).collect()
     }
 
     fn refuses_group(&self, status: u16, findings: &Findings) -> bool {
-        let mut groups = self.items.iter().zip(&findings.items).filter(|(list, _)| list.groups);
-        groups.any(|(list, items)| items.iter().any(|item| list.judge(item, &self.rules, status).1 > 0))
+        self.judged(status, findings, |list| list.groups).any(|item| item.count > 0)
     }
 
-    fn results<'a>(&'a self, status: u16, findings: &'a Findings, readable: bool, recipients: u32) -> Results<'a> {
+    fn judged<'a>(
+        &self,
+        status: u16,
+        findings: &'a Findings,
+        of: impl Fn(&ItemList) -> bool,
+    ) -> impl Iterator<Item = Judged<'a>> {
+        let lists = self.items.iter().zip(&findings.items).filter(move |(list, _)| of(list));
+        lists.flat_map(move |(list, items)| items.iter().map(move |item| list.judge(item, &self.rules, status)))
+    }
+
+    fn results<'a>(&self, status: u16, findings: &'a Findings, readable: bool, recipients: u32) -> Results<'a> {
         let status_ok = readable && self.ok_status.iter().any(|range| range.contains(status));
         let success = status_ok && self.says_success(findings);
         let is_partial = findings.code().is_some_and(|code| self.partial_codes.iter().any(|known| **known == *code));
         let partial = status_ok && is_partial;
-        let judge = |(list, item): &(&ItemList, &Item)| list.judge(item, &self.rules, status);
         if (success || partial) && self.items.iter().any(|list| !list.only_refused) {
-            let items = self.found_items(findings, false);
-            let mut tally = items::tally(items.iter().map(judge));
+            let items = self.judge_items(status, findings, false);
+            let mut tally = items::tally(&items);
             // Recipients of whom the answer does not speak were not said to be accepted.
             tally.add(OutcomeClass::Unknown, recipients.max(1).saturating_sub(tally.total()));
             return Results { tally, items };
         }
         // A call that is refused as a whole speaks with one code, except of those whom it names.
-        let items = if status_ok { self.found_items(findings, true) } else { Vec::new() };
-        let mut tally = items::tally(items.iter().map(judge));
+        let items = if status_ok { self.judge_items(status, findings, true) } else { Vec::new() };
+        let mut tally = items::tally(&items);
         if tally.total() == 0 && status_ok {
-            let unlisted = self.items.iter().zip(&findings.items).map(|(list, items)| list.unlisted(items));
-            // No vendor can refuse more than were asked for.
-            let bounded = unlisted.map(|(class, count)| (class, count.min(recipients.max(1))));
-            tally = items::tally(bounded.filter(|(_, count)| *count > 0).take(1));
+            let mut unlisted = self.items.iter().zip(&findings.items).map(|(list, items)| list.unlisted(items));
+            if let Some((class, count)) = unlisted.find(|(_, count)| *count > 0) {
+                // No vendor can refuse more than were asked for.
+                tally.add(class, count.min(recipients.max(1)));
+            }
         }
         let refused = tally.total();
         let accepted = success || (partial && refused > 0);
@@ -329,7 +334,7 @@ impl Classifier {
         &self,
         status: u16,
         code: Option<&str>,
-        items: &[(&ItemList, &Item)],
+        items: &[Judged<'_>],
         recipients: u32,
     ) -> Vec<(CodeId, u32)> {
         let of_call = code.map_or_else(|| self.book.of_status(status), |code| self.book.of_code(code));
@@ -339,10 +344,9 @@ impl Classifier {
             None => counts.push((id, count)),
         };
         let mut left = recipients;
-        for (list, item) in items {
-            let (_, count) = list.judge(item, &self.rules, status);
-            left = left.saturating_sub(count);
-            add(item.code.as_ref().map_or(of_call, |code| self.book.of_code(code)), count);
+        for item in items {
+            left = left.saturating_sub(item.count);
+            add(item.code.map_or(of_call, |code| self.book.of_code(code)), item.count);
         }
         if left > 0 && (items.is_empty() || self.items.iter().any(|list| list.only_refused)) {
             add(of_call, left);

@@ -13,7 +13,7 @@ use std::time::Duration;
 const UNPROVEN_RELEASES: u8 = 3;
 /// As long as holding is unproven, no more than this many wait at once: they are the pushes that a missing knob delays.
 const MAX_UNPROVEN: usize = 64;
-/// More than this are not held: their traces come too late, and they pass.
+/// More than this are not held: they pass, and what their bodies would have told comes too late.
 pub const MAX_HELD: usize = 65_536;
 
 /// A stream as the host numbers it.

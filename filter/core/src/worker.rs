@@ -108,7 +108,7 @@ pub struct Worker {
     pub(crate) body_memory: BodyMemory,
     /// Visits that have not ended.
     pub open: OpenVisits,
-    /// Requests that wait for their body.
+    /// Requests and answers that wait for their body.
     pub holds: Holds,
     /// Whether each visit is worth a log line, at debug level.
     pub log_visits: bool,
@@ -159,7 +159,7 @@ impl Worker {
         self.trace_results.count(result, &mut self.metrics);
     }
 
-    /// A held request goes on without its body.
+    /// Headers go on without the body that they might have waited for.
     pub fn released(&mut self, reason: Release) {
         self.releases.count(reason, &mut self.metrics);
     }

@@ -38,10 +38,19 @@ pub(super) enum ItemField {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
     at: At,
-    pub(super) code: Option<Box<str>>,
+    code: Option<Box<str>>,
     accepted: bool,
     recipients: u32,
     count: u32,
+}
+
+/// What a result means.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged<'a> {
+    pub(super) class: OutcomeClass,
+    /// How many recipients have it.
+    pub(super) count: u32,
+    pub(super) code: Option<&'a str>,
 }
 
 impl ItemList {
@@ -90,8 +99,8 @@ impl ItemList {
         }
     }
 
-    /// The class of a result and how many recipients have it. `of_call` are the classes of the call's own codes.
-    pub(super) fn judge(&self, item: &Item, of_call: &Rules, status: u16) -> (OutcomeClass, u32) {
+    /// What a result means. `of_call` are the classes of the call's own codes.
+    pub(super) fn judge<'a>(&self, item: &'a Item, of_call: &Rules, status: u16) -> Judged<'a> {
         let class = match &item.code {
             Some(code) if self.ok_codes.iter().any(|ok| **ok == **code) => OutcomeClass::Ok,
             Some(code) => {
@@ -101,7 +110,8 @@ impl ItemList {
             None if item.accepted => OutcomeClass::Ok,
             None => self.class.unwrap_or(OutcomeClass::Unknown),
         };
-        (class, if self.names_recipients { item.recipients } else { 1 })
+        let count = if self.names_recipients { item.recipients } else { 1 };
+        Judged { class, count, code: item.code.as_deref() }
     }
 
     /// Recipients that are said to be refused without being listed.
@@ -112,10 +122,10 @@ impl ItemList {
 }
 
 /// Adds up results.
-pub(super) fn tally(results: impl Iterator<Item = (OutcomeClass, u32)>) -> Tally {
+pub(super) fn tally(results: &[Judged<'_>]) -> Tally {
     let mut tally = Tally::default();
-    for (class, count) in results {
-        tally.add(class, count);
+    for judged in results {
+        tally.add(judged.class, judged.count);
     }
     tally
 }

@@ -71,7 +71,7 @@ impl Classifier {
         let mut findings = if readable { findings } else { Findings::default() };
         for (name, want) in &self.head {
             if let Some(value) = answer.headers.get_str(name) {
-                self.note(want, At::default(), &Value::Text(value.into()), &mut findings);
+                self.note(want, At::default(), Value::Text(value.into()), &mut findings);
             }
         }
         if let (true, Body::Whole(bytes)) = (answer.detail, answer.body) {
@@ -98,16 +98,16 @@ impl Classifier {
         findings.items = vec![Vec::new(); self.items.len()];
         let scan = self.body.read(bytes, !bounded, &mut |want, at, value| {
             if detail || !want.is_detail() {
-                self.note(want, at, &value, &mut findings);
+                self.note(want, at, value, &mut findings);
             }
         });
         findings.cut = bounded && scan == Scan::Cut;
         (findings, scan)
     }
 
-    fn note(&self, want: &Want, at: At, value: &Value<'_>, findings: &mut Findings) {
-        let present = *value != Value::Null;
-        let text = value.clone().into_text();
+    fn note(&self, want: &Want, at: At, value: Value<'_>, findings: &mut Findings) {
+        let present = value != Value::Null;
+        let text = value.into_text();
         let told = text.as_deref().filter(|text| !text.is_empty());
         match (want, told) {
             (Want::Code(rank), Some(text)) if findings.code.as_ref().is_none_or(|(held, _)| rank < held) => {

@@ -319,11 +319,7 @@ impl RequestState {
             let when = worker.plan.route(candidate.route).map_or(0, |route| route.when);
             candidate.facts.conditions & when == when
         });
-        // A receipt that cannot be read is one all the same.
-        let is_receipt =
-            |candidate: &Candidate| worker.plan.route(candidate.route).is_some_and(|route| route.receipt.is_some());
-        let opaque = || self.unread.then(|| candidates.iter().position(is_receipt)).flatten();
-        let chosen = fits.or_else(opaque).map(|index| candidates.swap_remove(index));
+        let chosen = fits.map(|index| candidates.swap_remove(index));
         candidates.clear();
         if let Some(Candidate { route, facts, .. }) = chosen {
             if let Some(visit) = Visit::enter(worker, self.stream, route, facts, self.entered) {

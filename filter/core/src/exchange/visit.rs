@@ -34,8 +34,8 @@ pub(super) struct Visit {
     pub(super) unread: bool,
     /// What a receipt reports, from the end of the request on: what it was read from is not kept until the answer.
     reported: Vec<Reported>,
-    operation: OperationKind,
-    is_message: bool,
+    /// What the vendor was asked for; none at a node that is no vendor's.
+    operation: Option<OperationKind>,
     open: Option<OpenId>,
 }
 
@@ -56,24 +56,8 @@ impl Visit {
         if open.is_none() {
             worker.bypass(Bypass::OpenTableFull);
         }
-        let is_message = operation.map_or(worker.plan.node(node)?.counts_messages, |kind| kind == OperationKind::Send);
-        let operation = operation.unwrap_or(OperationKind::Other);
         let (context, path, unread, reported) = (None, None, false, Vec::new());
-        Some(Self {
-            stream,
-            route,
-            node,
-            business,
-            facts,
-            entered,
-            context,
-            path,
-            unread,
-            reported,
-            operation,
-            is_message,
-            open,
-        })
+        Some(Self { stream, route, node, business, facts, entered, context, path, unread, reported, operation, open })
     }
 
     /// The request has said all that it will.
@@ -91,9 +75,13 @@ impl Visit {
         }
         let dry_run = route.map_or(0, |route| route.dry_run);
         if self.facts.conditions & dry_run != 0 {
-            self.is_message = false;
-            self.operation = OperationKind::DryRun;
+            self.operation = Some(OperationKind::DryRun);
         }
+    }
+
+    /// Whether it hands a message on: to a vendor, or to a node that is none.
+    fn is_message(&self) -> bool {
+        matches!(self.operation, None | Some(OperationKind::Send))
     }
 
     /// Leaves the node.
@@ -102,7 +90,7 @@ impl Visit {
         if let Some(open) = self.open {
             worker.open.leave(open);
         }
-        let accepted = self.is_message && verdict.fate == Fate::Accepted;
+        let accepted = self.is_message() && verdict.fate == Fate::Accepted;
         let submitted = self.facts.submitted_at.filter(|_| accepted);
         let message_time = submitted.map(|submitted| shell.wall_clock().since(submitted));
         let result = self.receipt(worker, verdict);
@@ -112,7 +100,7 @@ impl Visit {
             route: self.route,
             business: self.business,
             verdict,
-            is_message: self.is_message,
+            is_message: self.is_message(),
             duration,
             message_time,
             receipt: result.map(|result| ReceiptExit { result, statuses }),
@@ -151,7 +139,7 @@ impl Visit {
         let report = Report {
             node: Some(node.name.clone().into()),
             channel: node.is_channel().then(|| node.channel.clone().into()),
-            operation: self.operation,
+            operation: self.operation.unwrap_or(OperationKind::Other),
             message_ids: self.facts.message_ids.clone(),
             recipients: self.hashes(worker, route),
             template: self.facts.template.clone(),
@@ -160,8 +148,8 @@ impl Visit {
             outcome: verdict.call,
             fate: verdict.fate,
             code: verdict.code.as_deref().map(|code| self.without_recipients(code)),
-            vendor_ids: if self.operation == OperationKind::Send { self.ids(verdict) } else { Vec::new() },
-            results: if self.is_message { verdict.tally.iter().collect() } else { Default::default() },
+            vendor_ids: if self.operation == Some(OperationKind::Send) { self.ids(verdict) } else { Vec::new() },
+            results: if self.is_message() { verdict.tally.iter().collect() } else { Default::default() },
             retry_after_ms: verdict.retry_after.map(as_millis),
             statuses: statuses.iter().map(|status| self.status(worker, route, status)).collect(),
         };
@@ -180,8 +168,8 @@ impl Visit {
     /// too few.
     fn batch(&self, verdict: &Verdict) -> u32 {
         match self.operation {
-            _ if self.is_message => self.facts.messages().max(verdict.tally.total()),
-            OperationKind::DryRun => self.facts.messages(),
+            None | Some(OperationKind::Send) => self.facts.messages().max(verdict.tally.total()),
+            Some(OperationKind::DryRun) => self.facts.messages(),
             _ => 0,
         }
     }
