@@ -4,7 +4,9 @@ use super::entry::{Half, Recorded};
 use super::failure::Failure;
 use super::har::Har;
 use pointsman_core::adapter::OperationKind;
+use pointsman_core::classify::{Answer, Body, Classifier};
 use pointsman_core::exchange::{Command, Effects, Exchange, RequestHead, Shell};
+use pointsman_core::headers::Headers;
 use pointsman_core::hold::{HoldProof, StreamId};
 use pointsman_core::metrics::name;
 use pointsman_core::outcome::{Fate, OutcomeClass};
@@ -233,16 +235,12 @@ fn report(effects: Effects) -> Option<VisitReport> {
     })
 }
 
-/// Class and fate by the status alone, as the core has them where no adapter knows better.
-const fn of_status(status: u16) -> (OutcomeClass, Fate) {
-    let class = OutcomeClass::of_status(status);
-    let fate = match class {
-        OutcomeClass::Ok => Fate::Accepted,
-        OutcomeClass::Unknown | OutcomeClass::Timeout => Fate::Unsure,
-        _ if status >= 500 => Fate::Unsure,
-        _ => Fate::Rejected,
-    };
-    (class, fate)
+/// Class and fate by the status alone.
+fn of_status(status: u16) -> (OutcomeClass, Fate) {
+    let headers = Headers::default();
+    let answer = Answer { status, headers: &headers, body: Body::Opaque, recipients: 0, detail: false };
+    let (verdict, _) = Classifier::by_status().judge(&answer, &mut || WallClock(0));
+    (verdict.call, verdict.fate)
 }
 
 /// Entries by number, the first of them.
