@@ -9,6 +9,7 @@ use pointsman_core::adapter::Adapter;
 use pointsman_host::envoy::Protocol;
 use pointsman_host::http::{Response, full, serve};
 use pointsman_tests::bodies::Pieces;
+use pointsman_tests::exchanges::paced::{End, Paced};
 use pointsman_tests::{Bed, PATIENCE, Setup, pushes, repository};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -55,15 +56,14 @@ impl Script {
                 name => response.header(name, value),
             };
         }
-        let pieces = if self.first == 0 {
-            Pieces::of(&self.body, usize::MAX)
-        } else {
-            Pieces::of(&self.body, self.body.len()).with_first(self.first)
-        };
-        let body = match (self.announced, unfinished) {
-            (true, _) => full(self.body.clone()),
-            (false, true) => pieces.unfinished().boxed(),
-            (false, false) => pieces.boxed(),
+        let body = match (self.announced, self.first, unfinished) {
+            (true, ..) => full(self.body.clone()),
+            (false, 0, false) => Pieces::of(&self.body, usize::MAX).boxed(),
+            (false, 0, true) => Pieces::of(&self.body, usize::MAX).unfinished().boxed(),
+            (false, first, _) => {
+                let pieces = vec![self.body.slice(..first), self.body.slice(first..)];
+                Paced::new(pieces, End::Whole).boxed()
+            }
         };
         response.body(body).expect("the answer is HTTP")
     }

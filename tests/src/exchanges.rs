@@ -5,7 +5,7 @@ pub mod case;
 pub mod client;
 pub mod direct;
 pub mod observe;
-mod paced;
+pub mod paced;
 pub mod run;
 pub mod settings;
 pub mod upstream;

@@ -15,7 +15,7 @@ const GAP: Duration = Duration::from_millis(25);
 
 /// What comes after the pieces.
 #[derive(Clone, Debug)]
-pub(crate) enum End {
+pub enum End {
     /// Nothing.
     Whole,
     /// Trailers.
@@ -27,7 +27,8 @@ pub(crate) enum End {
 }
 
 /// The body.
-pub(crate) struct Paced {
+#[derive(Debug)]
+pub struct Paced {
     pieces: VecDeque<Bytes>,
     end: End,
     first: bool,
@@ -35,7 +36,8 @@ pub(crate) struct Paced {
 }
 
 impl Paced {
-    pub(crate) fn new(pieces: Vec<Bytes>, end: End) -> Self {
+    /// These pieces, then the end.
+    pub fn new(pieces: Vec<Bytes>, end: End) -> Self {
         Self { pieces: pieces.into(), end, first: true, pause: None }
     }
 }
