@@ -6,6 +6,7 @@
 use pointsman_core::hold::Half;
 use std::fmt;
 use std::ptr::null_mut;
+use std::time::Duration;
 
 /// Why a host call did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ type Result<T> = std::result::Result<T, HostError>;
 pub(crate) enum Map {
     Request = 0,
     Response = 2,
+    CallResponse = 6,
 }
 
 /// Buffers.
@@ -45,6 +47,7 @@ pub(crate) enum Map {
 pub(crate) enum Buffer {
     RequestBody = 0,
     ResponseBody = 1,
+    CallBody = 4,
     PluginConfiguration = 7,
 }
 
@@ -87,6 +90,16 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_len: usize) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_len: usize,
+        body: *const u8,
+        body_len: usize,
+        headers: *const u8,
+        headers_len: usize,
+        grpc_status: i32,
+    ) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_get_shared_data(
         key: *const u8,
@@ -236,6 +249,41 @@ pub(crate) fn resume(context: u32, half: Half) -> Result<()> {
     check(unsafe { proxy_set_effective_context(context) })?;
     // SAFETY: no memory is involved.
     check(unsafe { proxy_continue_stream(stream) })
+}
+
+/// Answers the stream of the running callback in the upstream's place.
+pub(crate) fn reply(status: u16, headers: &[u8], body: &[u8]) -> Result<()> {
+    /// Shown by Envoy in `response.code_details`, after its own prefix.
+    const DETAILS: &str = "pointsman";
+    const NO_GRPC_STATUS: i32 = -1;
+    // SAFETY: pointers and lengths are of live slices and of a constant.
+    check(unsafe {
+        proxy_send_local_response(
+            status.into(),
+            DETAILS.as_ptr(),
+            DETAILS.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            NO_GRPC_STATUS,
+        )
+    })
+}
+
+/// Sends a request of our own to a cluster. Its answer comes to the context of the running callback; without one there is
+/// none to come.
+///
+/// This goes by the SDK, which must know the call to hand its answer on, and which panics on an answer that it does not
+/// know. Envoy refuses a call with the two statuses that the SDK knows only.
+pub(crate) fn call(cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout: Duration) -> Result<()> {
+    // Envoy takes 0 ms for no limit at all.
+    let timeout = timeout.max(Duration::from_millis(1));
+    let body = Some(body).filter(|body| !body.is_empty());
+    match proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), body, Vec::new(), timeout) {
+        Ok(_) => Ok(()),
+        Err(status) => Err(HostError::Refused(status as u32)),
+    }
 }
 
 /// A value of the shared data, with its version.

@@ -6,7 +6,7 @@ use crate::shell;
 use crate::stream::Stream;
 use pointsman_core::board::{Member, SharedData};
 use pointsman_core::config;
-use pointsman_core::hold::{HoldProof, StreamId};
+use pointsman_core::hold::{Half, HoldProof, StreamId};
 use pointsman_core::metrics::name;
 use pointsman_core::plan::Plan;
 use pointsman_core::time::Monotonic;
@@ -89,6 +89,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let now = shell::now();
+        self.govern(now);
         self.flush();
         self.release_overdue(now);
         if self.published.is_none_or(|last| now.since(last) >= PUBLISH_EVERY) {
@@ -119,12 +120,19 @@ impl Root {
         let empty = plan.is_empty();
         let edge_ports = plan.settings.edge_ports.clone();
         self.board = Some(Member::new(rng.next_u64()));
-        let worker = Worker::new(plan, secret(), Box::new(rng), HOLD_PROOF.with(Clone::clone));
+        let mut worker = Worker::new(plan, secret(), Box::new(rng), HOLD_PROOF.with(Clone::clone));
+        if !empty {
+            worker.load(shell::now(), shell::wall_clock(), &mut HostSharedData);
+        }
         let mut metrics = HostMetrics::default();
         // The config that passes everything stands in at every start; it is no news.
         if !empty {
             metrics.define_all(&worker.metrics);
-            count_config("applied", text);
+            if count_config("applied", text) {
+                for event in worker.applied(&config::digest(text), shell::wall_clock()) {
+                    host::log(Level::Warn, &event.line());
+                }
+            }
         }
         let build = name("pointsman_build_info", &[("version", env!("CARGO_PKG_VERSION"))]);
         let _ = metrics.set_gauge(&build, 1);
@@ -138,6 +146,21 @@ impl Root {
             watches: !empty,
             edge_ports,
         }));
+    }
+
+    /// Lets the rules move on. The main thread's VM serves nothing and has no say.
+    fn govern(&mut self, now: Monotonic) {
+        let Some(shared) = self.shared.clone().filter(|shared| shared.serves.get() && shared.watches) else { return };
+        let Ok(mut worker) = shared.worker.try_borrow_mut() else { return };
+        let news = worker.tick(now, shell::wall_clock(), &mut HostSharedData);
+        for event in &news.events {
+            host::log(Level::Warn, &event.line());
+        }
+        if let (true, Ok(mut metrics)) = (news.changed, shared.metrics.try_borrow_mut()) {
+            for (name, value) in worker.agreed_gauges(now) {
+                let _ = metrics.set_gauge(&name, value);
+            }
+        }
     }
 
     fn flush(&self) {
@@ -155,6 +178,11 @@ impl Root {
             return;
         };
         let worked = worker.holds.works();
+        for StreamId(stream) in worker.delays.due(now) {
+            if let Err(error) = host::resume(stream, Half::Request) {
+                host::log(Level::Warn, &format!("a request that a drill held back could not go on: {error}"));
+            }
+        }
         for (StreamId(stream), half) in worker.holds.overdue(now) {
             worker.released(Release::Timeout);
             if let Err(error) = host::resume(stream, half) {
@@ -178,7 +206,8 @@ impl Root {
             board.stand_by(now, &mut HostSharedData)
         };
         let (Some(sums), Ok(mut metrics)) = (sums, shared.metrics.try_borrow_mut()) else { return };
-        for (name, value) in sums {
+        let agreed = shared.worker.try_borrow_mut().map(|mut worker| worker.agreed_gauges(now)).unwrap_or_default();
+        for (name, value) in sums.into_iter().chain(agreed) {
             let _ = metrics.set_gauge(&name, value);
         }
     }
@@ -206,9 +235,9 @@ fn secret() -> Option<Key> {
     }
 }
 
-/// Counts a config once in the process, however many VMs see it. Envoy shows a config to one VM on the main thread before
+/// Counts a config once in the process, and says whether this was that once, however many VMs see it. Envoy shows a config to one VM on the main thread before
 /// any other, so nobody else is at the key at that moment.
-fn count_config(result: &str, text: &str) {
+fn count_config(result: &str, text: &str) -> bool {
     let key = format!("pointsman/config/{result}/{}", config::digest(text));
     let first = match host::shared_data(&key) {
         Err(HostError::NotFound) => host::set_shared_data(&key, b"1", 0).is_ok(),
@@ -219,6 +248,7 @@ fn count_config(result: &str, text: &str) {
     if let (true, Ok(id)) = (first, host::define_metric(host::MetricKind::Counter, &metric)) {
         let _ = host::increment_metric(id, 1);
     }
+    first
 }
 
 struct HostSharedData;

@@ -14,7 +14,7 @@ impl Shell for HostShell {
     }
 
     fn wall_clock(&mut self) -> WallClock {
-        WallClock(host::wall_clock_ns().unwrap_or_default())
+        wall_clock()
     }
 
     fn code_details(&mut self) -> Option<String> {
@@ -30,6 +30,11 @@ impl Shell for HostShell {
 /// The monotonic clock. Envoy always has one.
 pub(crate) fn now() -> Monotonic {
     Monotonic(host::monotonic_ns().unwrap_or_default())
+}
+
+/// The calendar.
+pub(crate) fn wall_clock() -> WallClock {
+    WallClock(host::wall_clock_ns().unwrap_or_default())
 }
 
 /// Which listener the stream came in by.

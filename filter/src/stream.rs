@@ -1,10 +1,10 @@
 //! One HTTP stream: each callback is one step of its exchange.
 
-use crate::host::{self, Buffer, Level, Map};
+use crate::host::{self, Buffer, HostError, Level, Map};
 use crate::root::Shared;
 use crate::shell::{self, HostShell};
-use pointsman_core::exchange::{Command, Effects, Exchange, Flow, RequestHead};
-use pointsman_core::headers::Headers;
+use pointsman_core::exchange::{Command, Effects, Exchange, Flow, Reply, RequestHead};
+use pointsman_core::headers::{self, Headers};
 use pointsman_core::hold::StreamId;
 use pointsman_core::plan::Direction;
 use pointsman_core::worker::Worker;
@@ -30,10 +30,23 @@ impl Stream {
         let Ok(mut worker) = shared.worker.try_borrow_mut() else { return Action::Continue };
         let (next, effects) = take(std::mem::take(&mut self.exchange), &mut worker);
         self.exchange = next;
+        let mut flow = effects.flow;
+        let mut called = execute(effects.commands);
+        // Each round asks one channel less.
+        while !called {
+            let (next, effects) =
+                std::mem::take(&mut self.exchange).call_failed(&mut worker, &mut HostShell(Buffer::CallBody));
+            self.exchange = next;
+            flow = effects.flow;
+            called = execute(effects.commands);
+        }
         if let Ok(mut metrics) = shared.metrics.try_borrow_mut() {
             metrics.record_samples(&mut worker.metrics);
         }
-        execute(effects)
+        match flow {
+            Flow::Continue => Action::Continue,
+            Flow::Hold => Action::Pause,
+        }
     }
 
     fn watched_step(&mut self, take: impl FnOnce(Exchange, &mut Worker) -> (Exchange, Effects)) -> Action {
@@ -41,29 +54,67 @@ impl Stream {
     }
 }
 
-fn execute(effects: Effects) -> Action {
-    for command in effects.commands {
+/// Does what is decided; `false` if a call of our own could not be made.
+fn execute(commands: Vec<Command>) -> bool {
+    let mut called = true;
+    for command in commands {
         let done = match &command {
             Command::SetRequestHeader(name, value) => host::set_header(Map::Request, name, value),
             Command::RemoveRequestHeader(name) => host::remove_header(Map::Request, name),
             Command::SetResponseHeader(name, value) => host::set_header(Map::Response, name, value),
             Command::RemoveResponseHeader(name) => host::remove_header(Map::Response, name),
+            Command::Reply(reply) => reply_with(reply),
+            Command::Call(call) => {
+                let headers: Vec<(&str, &str)> =
+                    call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                let made = host::call(&call.cluster, &headers, &call.body, call.timeout);
+                called = made.is_ok();
+                made
+            }
             Command::Report(report) => {
                 host::log(Level::Debug, &report.line());
                 Ok(())
             }
+            Command::Record(event) => {
+                host::log(Level::Warn, &event.line());
+                Ok(())
+            }
         };
         if let Err(error) = done {
-            host::log(Level::Warn, &format!("a header could not be changed: {error}"));
+            host::log(Level::Warn, &format!("{} was not done: {error}", name_of(&command)));
         }
     }
-    match effects.flow {
-        Flow::Continue => Action::Continue,
-        Flow::Hold => Action::Pause,
+    called
+}
+
+fn name_of(command: &Command) -> &'static str {
+    match command {
+        Command::Reply(_) => "an answer of our own",
+        Command::Call(_) => "a call to another channel",
+        _ => "a change of headers",
     }
 }
 
-impl Context for Stream {}
+fn reply_with(reply: &Reply) -> Result<(), HostError> {
+    let headers = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    host::reply(reply.status, &headers::encode(headers), &reply.body)
+}
+
+impl Context for Stream {
+    fn on_http_call_response(&mut self, _: u32, headers: usize, size: usize, _: usize) {
+        let Some(half) = self.exchange.relayed_half() else { return };
+        let map = host::header_map(Map::CallResponse).unwrap_or_default();
+        let head = (headers > 0).then(|| Headers::parse(&map));
+        let action = self.step(|exchange, worker| {
+            exchange.call_response(worker, head.as_ref(), size, &mut HostShell(Buffer::CallBody))
+        });
+        if action == Action::Continue {
+            if let Err(error) = host::resume(self.id.0, half) {
+                host::log(Level::Warn, &format!("a stream that waited for another channel could not go on: {error}"));
+            }
+        }
+    }
+}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {

@@ -11,11 +11,13 @@ use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
+mod compose;
 mod patch;
 mod response;
 
+pub use compose::{AnswerWire, AnswersWire, ComposeWire, ContentType, Credential, MessageWire, Unmappable};
 pub use patch::patched;
-pub use response::{Items, OkWhen, Response, RetryAfter, RetryUnit, Rule};
+pub use response::{Items, OkWhen, QuotaWire, Response, RetryAfter, RetryUnit, Rule};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/adapters.rs"));
@@ -38,6 +40,17 @@ pub struct Adapter {
     pub operation: Vec<Operation>,
     /// How an answer is judged.
     pub response: Response,
+    /// Where the credential of a request stands.
+    #[serde(default)]
+    pub credential: Credential,
+    /// Names of further headers that carry credentials.
+    #[serde(default)]
+    pub credential_headers: Vec<String>,
+    /// How it is asked to send a message that was written for another vendor.
+    pub compose: Option<ComposeWire>,
+    /// Its own answers, for when Pointsman answers in its place.
+    #[serde(default)]
+    pub answers: AnswersWire,
     /// How what the vendor posts to the push service is read, tried in this order.
     #[serde(default)]
     pub receipt: Vec<Receipt>,
@@ -145,6 +158,8 @@ pub struct Operation {
     /// Where the template's id stands.
     #[serde(default)]
     pub template: Vec<SourceWire>,
+    /// What else its one message says, so that another vendor could send it.
+    pub message: Option<MessageWire>,
     /// Names of path captures and query parameters that may be shown. All others are secrets and are redacted.
     #[serde(default)]
     pub shown: Vec<String>,
@@ -233,7 +248,11 @@ fn by_name<'de, D: Deserializer<'de>, K: Deserialize<'de> + Ord>(
     deserializer: D,
 ) -> Result<BTreeMap<K, Vec<String>>, D::Error> {
     let by_name: BTreeMap<String, Vec<String>> = BTreeMap::deserialize(deserializer)?;
-    by_name.into_iter().map(|(name, codes)| Ok((K::deserialize(name.into_deserializer())?, codes))).collect()
+    let mut read = BTreeMap::new();
+    for (name, codes) in by_name {
+        read.insert(K::deserialize(name.into_deserializer())?, codes);
+    }
+    Ok(read)
 }
 
 impl Adapter {

@@ -11,6 +11,7 @@ mod codes;
 mod compile;
 mod hint;
 mod items;
+mod quota;
 mod read;
 mod rules;
 mod status;
@@ -20,6 +21,7 @@ pub use compile::ResponseFault;
 use hint::Hint;
 pub use hint::MAX_RETRY_AFTER;
 use items::{ItemList, Judged};
+pub use quota::PerMille;
 use read::{Findings, Want};
 use rules::Rules;
 pub use status::{InvalidStatus, StatusRange};
@@ -64,6 +66,8 @@ pub struct Verdict {
     pub vendor_ids: Vec<String>,
     /// When to try again, where the vendor has said so.
     pub retry_after: Option<Duration>,
+    /// How much of the day's quota is used up, where the vendor has said so.
+    pub quota: Option<PerMille>,
 }
 
 impl Verdict {
@@ -77,6 +81,7 @@ impl Verdict {
             code: None,
             vendor_ids: Vec::new(),
             retry_after: None,
+            quota: None,
         }
     }
 }
@@ -208,6 +213,7 @@ impl Classifier {
             tally,
             vendor_ids: Vec::new(),
             retry_after: None,
+            quota: findings.quota.ratio(),
         }
     }
 

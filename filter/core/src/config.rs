@@ -2,10 +2,12 @@
 
 pub mod decode;
 pub mod fault;
+mod time;
 mod validate;
 pub mod wire;
 
 pub use fault::{Fault, Faults};
+pub use time::check_time;
 
 use crate::plan::Plan;
 use sha2::{Digest, Sha256};

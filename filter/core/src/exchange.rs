@@ -3,20 +3,32 @@
 //! The state owns its data, and every step consumes it and gives the next. A step asks the shell only for what it needs
 //! ([`Shell`]), since each question is a host call; what is to be done goes out as [`Effects`].
 
+use crate::compose::Answer;
+use crate::event::Event;
 use crate::headers::Headers;
-use crate::hold::StreamId;
+use crate::hold::{Half, StreamId};
 use crate::plan::Direction;
 use crate::report::VisitReport;
 use crate::time::{Monotonic, WallClock};
 use crate::worker::{Bypass, Worker};
+use std::fmt;
+use std::time::Duration;
 
 mod answer;
+mod candidates;
 mod collected;
 mod context;
+mod course;
+mod decide;
+mod letter;
+mod original;
+mod relay;
 mod request;
 mod response;
+mod ruling;
 mod visit;
 
+use relay::Relay;
 use request::RequestState;
 use response::ResponseState;
 
@@ -30,12 +42,14 @@ pub enum Exchange {
     Request(Box<RequestState>),
     /// The request is out, or as much of it as counts; the answer is awaited or coming in.
     Response(Box<ResponseState>),
-    /// The visit has been counted.
+    /// Another channel is asked to take the message, while the request or the answer waits.
+    Relaying(Box<Relay>),
+    /// The visit has been counted, or we have answered in the upstream's place.
     Ended,
 }
 
 /// What is to be done, and whether the request or the answer goes on.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Effects {
     /// In this order.
     pub commands: Vec<Command>,
@@ -44,7 +58,7 @@ pub struct Effects {
 }
 
 /// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Give a request header this one value.
     SetRequestHeader(&'static str, String),
@@ -54,8 +68,54 @@ pub enum Command {
     SetResponseHeader(&'static str, String),
     /// Remove every value of a response header.
     RemoveResponseHeader(String),
+    /// Answer the request in the upstream's place, or put this in the place of its answer.
+    Reply(Box<Reply>),
+    /// Send a request of our own. Its answer goes to [`Exchange::call_response`]; if it cannot be sent,
+    /// [`Exchange::call_failed`] must be told.
+    Call(Box<Call>),
     /// Tell what was understood of a visit, where somebody wants to know.
     Report(Box<VisitReport>),
+    /// Tell what somebody may have to know by name.
+    Record(Box<Event>),
+}
+
+/// An answer of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The command to give `answer`, with what else is told in headers.
+    fn command(answer: Answer, told: Vec<(String, String)>) -> Command {
+        let Answer { status, mut headers, body } = answer;
+        headers.extend(told);
+        Command::Reply(Box::new(Self { status, headers, body }))
+    }
+}
+
+/// A request of our own. It may hold a credential or a recipient: it is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The Envoy cluster that it goes to.
+    pub cluster: String,
+    /// Headers, those of the request line among them.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+    /// The longest that it may take.
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("cluster", &self.cluster).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
 }
 
 /// Whether the exchange goes on.
@@ -116,7 +176,7 @@ impl Exchange {
             worker.bypass(Bypass::NoNode);
             return (Self::Passing, effects);
         };
-        let state = Self::Request(Box::new(state));
+        let state = decide::decide(Box::new(state), worker, shell, &mut effects);
         if head.end_of_stream { (state.request_over(worker), effects) } else { (state, effects) }
     }
 
@@ -129,18 +189,19 @@ impl Exchange {
         shell: &mut dyn Shell,
     ) -> (Self, Effects) {
         let mut effects = Effects::default();
-        let Self::Request(mut state) = self else { return (self, effects) };
+        let Self::Request(mut state) = self else { return self.wait(Half::Request, effects) };
         state.body(worker, size, end_of_stream, shell, &mut effects);
-        let state = Self::Request(state);
+        let state = decide::decide(state, worker, shell, &mut effects);
         if end_of_stream { (state.request_over(worker), effects) } else { (state, effects) }
     }
 
     /// The request ends with trailers. No body callback has said that the body was whole, so a held one is read only now.
     pub fn request_trailers(self, worker: &mut Worker, shell: &mut dyn Shell) -> (Self, Effects) {
         let mut effects = Effects::default();
-        let Self::Request(mut state) = self else { return (self, effects) };
+        let Self::Request(mut state) = self else { return self.wait(Half::Request, effects) };
         state.trailers(worker, shell, &mut effects);
-        (Self::Request(state).request_over(worker), effects)
+        let state = decide::decide(state, worker, shell, &mut effects);
+        (state.request_over(worker), effects)
     }
 
     /// The head of the answer is in.
@@ -153,7 +214,15 @@ impl Exchange {
     ) -> (Self, Effects) {
         let mut effects = Effects::default();
         // An answer may come before the request is whole.
-        let Self::Response(mut state) = self.request_over(worker) else { return (Self::Ended, effects) };
+        let mut state = match self.request_over(worker) {
+            Self::Response(state) => state,
+            // Envoy has lost its patience with a request that waits for another channel.
+            Self::Relaying(relay) if relay.held() == Half::Request => {
+                relay.abandon(worker, shell, &mut effects);
+                return (Self::Ended, effects);
+            }
+            other => return other.wait(Half::Response, effects),
+        };
         state.headers(worker, headers, end_of_stream, shell, &mut effects);
         let next = state.advance(worker, end_of_stream, shell, &mut effects);
         (next, effects)
@@ -168,7 +237,7 @@ impl Exchange {
         shell: &mut dyn Shell,
     ) -> (Self, Effects) {
         let mut effects = Effects::default();
-        let Self::Response(mut state) = self else { return (self, effects) };
+        let Self::Response(mut state) = self else { return self.wait(Half::Response, effects) };
         state.body(worker, size, end_of_stream, shell, &mut effects);
         let next = state.advance(worker, end_of_stream, shell, &mut effects);
         (next, effects)
@@ -177,7 +246,7 @@ impl Exchange {
     /// The answer ends with trailers.
     pub fn response_trailers(self, worker: &mut Worker, shell: &mut dyn Shell) -> (Self, Effects) {
         let mut effects = Effects::default();
-        let Self::Response(mut state) = self else { return (self, effects) };
+        let Self::Response(mut state) = self else { return self.wait(Half::Response, effects) };
         state.trailers(worker, shell, &mut effects);
         let next = state.advance(worker, true, shell, &mut effects);
         (next, effects)
@@ -186,16 +255,57 @@ impl Exchange {
     /// The exchange is over, however it ended.
     pub fn finish(self, worker: &mut Worker, shell: &mut dyn Shell) -> Effects {
         let mut effects = Effects::default();
-        if let Self::Response(state) = self.request_over(worker) {
+        match self.request_over(worker) {
             // What the log finds open has not been answered as it should.
-            state.abort(worker, shell, &mut effects);
+            Self::Response(state) => state.abort(worker, shell, &mut effects),
+            Self::Relaying(relay) => relay.abandon(worker, shell, &mut effects),
+            Self::Passing | Self::Request(_) | Self::Ended => {}
         }
         effects
     }
 
+    /// A request of our own has been answered, with `size` bytes of body; without headers, it has broken off. If the flow
+    /// then is [`Flow::Continue`], the half of the stream that [`Self::relayed_half`] told goes on.
+    pub fn call_response(
+        self,
+        worker: &mut Worker,
+        headers: Option<&Headers<'_>>,
+        size: usize,
+        shell: &mut dyn Shell,
+    ) -> (Self, Effects) {
+        let mut effects = Effects { flow: Flow::Hold, ..Effects::default() };
+        let Self::Relaying(relay) = self else { return (self, effects) };
+        let next = relay.answered(worker, headers, size, shell, &mut effects);
+        (next, effects)
+    }
+
+    /// A request of our own could not be sent: it has surely not left.
+    pub fn call_failed(self, worker: &mut Worker, shell: &mut dyn Shell) -> (Self, Effects) {
+        let mut effects = Effects { flow: Flow::Hold, ..Effects::default() };
+        let Self::Relaying(relay) = self else { return (self, effects) };
+        let next = relay.refused(worker, shell, &mut effects);
+        (next, effects)
+    }
+
+    /// The half of the stream that waits for the answer to a request of our own.
+    pub const fn relayed_half(&self) -> Option<Half> {
+        match self {
+            Self::Relaying(relay) => Some(relay.held()),
+            _ => None,
+        }
+    }
+
     /// Whether the request is watched and not yet counted, so that more callbacks matter.
     pub const fn is_watched(&self) -> bool {
-        matches!(self, Self::Request(_) | Self::Response(_))
+        matches!(self, Self::Request(_) | Self::Response(_) | Self::Relaying(_))
+    }
+
+    /// More of a half has come that has no say any more: it waits if it is to be replaced.
+    fn wait(self, half: Half, mut effects: Effects) -> (Self, Effects) {
+        if self.relayed_half() == Some(half) {
+            effects.flow = Flow::Hold;
+        }
+        (self, effects)
     }
 
     /// Nothing more of the request will be read.

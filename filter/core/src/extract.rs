@@ -3,6 +3,7 @@
 //! A [`Reader`] is compiled once per route from every source that the route names, so that the head and the body are
 //! each gone through once, whatever the number of sources.
 
+use crate::hash::hash;
 use crate::json::At;
 use crate::receipt::{ReceiptField, Told};
 use crate::source::Cut;
@@ -41,6 +42,8 @@ pub enum Field {
     Condition(u8),
     /// Says, if it holds, that the vendor removes repeats.
     Dedupe,
+    /// What tells one credential of a channel from another. Only a hash of it is kept.
+    Credential,
     /// A part of a receipt.
     Receipt(ReceiptField),
 }
@@ -86,6 +89,8 @@ pub struct Facts {
     pub tenant: Option<String>,
     /// When the message was submitted.
     pub submitted_at: Option<WallClock>,
+    /// A hash of the credential, where the config tells them apart.
+    pub credential: Option<u64>,
     /// One bit per condition of the route that holds.
     pub conditions: u32,
     /// Whether the body was not read to its end.
@@ -156,7 +161,10 @@ impl Facts {
                         self.dedupe_each = self.dedupe_each.saturating_add(1);
                     }
                 },
-                Field::Condition(_) | Field::Dedupe => {}
+                Field::Credential if !value.is_empty() => {
+                    self.credential.get_or_insert_with(|| hash(&[value.as_bytes()]));
+                }
+                Field::Condition(_) | Field::Dedupe | Field::Credential => {}
                 Field::Receipt(field) => self.receipt.note(field, want.rank, at, value),
                 _ => self.tell_one(want, value, keep_recipients),
             }
@@ -202,7 +210,7 @@ impl Facts {
             Field::Priority => self.priority = text.parse().ok(),
             Field::Tenant => self.tenant = Some(text.to_owned()),
             Field::SubmittedAt => self.submitted_at = WallClock::from_unix(text),
-            Field::Condition(_) | Field::Dedupe | Field::Receipt(_) => {}
+            Field::Condition(_) | Field::Dedupe | Field::Credential | Field::Receipt(_) => {}
         }
     }
 
@@ -216,7 +224,7 @@ impl Facts {
             Field::Priority => (&mut self.ranks.priority, false),
             Field::Tenant => (&mut self.ranks.tenant, false),
             Field::SubmittedAt => (&mut self.ranks.submitted_at, false),
-            Field::Condition(_) | Field::Dedupe | Field::Receipt(_) => return None,
+            Field::Condition(_) | Field::Dedupe | Field::Credential | Field::Receipt(_) => return None,
         };
         match *held {
             Some(rank) if rank < want.rank => None,

@@ -47,6 +47,11 @@ impl<'a> Headers<'a> {
         self.pairs.iter().filter(move |(known, _)| *known == name.as_bytes()).map(|(_, value)| *value)
     }
 
+    /// Every name with its value, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + '_ {
+        self.pairs.iter().copied()
+    }
+
     /// Every name, in order, repeats included.
     pub fn names(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.pairs.iter().map(|(name, _)| *name)
@@ -65,6 +70,25 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers<'a> {
     }
 }
 
+/// Writes a map in the form that [`Headers::parse`] reads.
+pub fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+    let (mut lengths, mut texts, mut count) = (Vec::new(), Vec::new(), 0_u32);
+    for (name, value) in pairs {
+        let (Ok(name_len), Ok(value_len)) = (u32::try_from(name.len()), u32::try_from(value.len())) else { continue };
+        count = count.saturating_add(1);
+        lengths.extend(name_len.to_le_bytes());
+        lengths.extend(value_len.to_le_bytes());
+        for text in [name, value] {
+            texts.extend(text.as_bytes());
+            texts.push(0);
+        }
+    }
+    let mut map = count.to_le_bytes().to_vec();
+    map.extend(lengths);
+    map.extend(texts);
+    map
+}
+
 fn take_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<4>()?;
     Some((u32::from_le_bytes(*head), rest))
@@ -79,6 +103,14 @@ fn take_text(bytes: &[u8], len: u32) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let pairs = [("content-type", "application/json"), ("x-empty", ""), ("retry-after", "7")];
+        let map = encode(pairs);
+        let read: Vec<(&[u8], &[u8])> = Headers::parse(&map).iter().collect();
+        assert_eq!(read, pairs.map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+    }
     use proptest::prelude::*;
 
     fn wire(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {

@@ -92,6 +92,11 @@ impl Holds {
         held
     }
 
+    /// Whether a half of `stream` waits, as far as we know.
+    pub fn waits(&self, stream: StreamId) -> bool {
+        self.held.contains_key(&stream)
+    }
+
     /// The stream goes on or has ended.
     pub fn forget(&mut self, stream: StreamId) {
         self.held.remove(&stream);
@@ -111,6 +116,38 @@ impl Holds {
             });
         }
         overdue
+    }
+}
+
+/// More requests than this are not slowed down at once.
+pub const MAX_DELAYED: usize = 4_096;
+
+/// Requests that a drill slows down. They leave on a tick.
+#[derive(Debug, Default)]
+pub struct Delays(BTreeMap<StreamId, Monotonic>);
+
+impl Delays {
+    /// Lets a whole request wait until `due`; `false` if too many do.
+    pub fn insert(&mut self, stream: StreamId, due: Monotonic) -> bool {
+        let fits = self.0.len() < MAX_DELAYED;
+        if fits {
+            self.0.insert(stream, due);
+        }
+        fits
+    }
+
+    /// The stream has ended.
+    pub fn forget(&mut self, stream: StreamId) {
+        self.0.remove(&stream);
+    }
+
+    /// Takes those whose time has come; each must be resumed.
+    pub fn due(&mut self, now: Monotonic) -> Vec<StreamId> {
+        let due: Vec<StreamId> = self.0.iter().filter(|(_, due)| **due <= now).map(|(stream, _)| *stream).collect();
+        for stream in &due {
+            self.0.remove(stream);
+        }
+        due
     }
 }
 

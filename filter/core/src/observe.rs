@@ -17,6 +17,7 @@ mod message_time;
 mod messages;
 mod on_time;
 mod receipts;
+mod value;
 
 /// A message, or a batch of them, has left a node.
 #[derive(Clone, Copy, Debug)]
@@ -76,5 +77,6 @@ pub fn all(plan: &Plan, metrics: &mut Metrics) -> Vec<Box<dyn Observer>> {
         Box::new(on_time::OnTime::new(plan, metrics)),
         Box::new(message_time::MessageTime::new(plan, metrics)),
         Box::new(receipts::Receipts::new(plan, metrics)),
+        Box::new(value::Values::default()),
     ]
 }

@@ -1,5 +1,6 @@
 //! Visits that have entered a node and not left it: in flight, and blocked by age.
 
+use crate::few;
 use crate::metrics::name;
 use crate::plan::{BusinessId, NodeId, Plan};
 use crate::time::{Monotonic, format_duration};
@@ -82,7 +83,7 @@ fn zeroes(plan: &Plan) -> BTreeMap<String, u64> {
     let ages = || std::iter::once(None).chain((0..plan.settings.blocked_after.len()).map(Some));
     let names =
         plan.nodes().flat_map(|(node, _)| ages().filter_map(move |age| gauge_name(plan, node, BusinessId::NONE, age)));
-    names.map(|name| (name, 0)).collect()
+    few::map(names.map(|name| (name, 0)))
 }
 
 fn gauge_name(plan: &Plan, node: NodeId, business: BusinessId, age: Option<usize>) -> Option<String> {

@@ -88,6 +88,12 @@ impl OutcomeClass {
         }
     }
 
+    /// Whether it says something of the channel, and not of one recipient or message.
+    pub const fn is_of_channel(self) -> bool {
+        use OutcomeClass::{Auth, Permission, QuotaApp, RateLimited, Timeout, VendorUnavailable};
+        matches!(self, VendorUnavailable | Timeout | RateLimited | QuotaApp | Auth | Permission)
+    }
+
     /// The class of an HTTP status where nothing better is known.
     pub const fn of_status(status: u16) -> Self {
         match status {

@@ -2,12 +2,18 @@
 
 use crate::adapter::{OperationKind, RecipientKind};
 use crate::classify::{Classifier, CodeBook};
+use crate::compose::{Answers, Composer, MessageReader};
 use crate::extract::{JointReader, Reader};
 use crate::path::PathPattern;
+use crate::policy::{self, List, Policy};
 use crate::receipt::Receipt;
 use crate::trace::{CountryCode, Ratio};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
+
+mod hosts;
+
+pub(crate) use hosts::RouteIndex;
 
 /// Index of a node of a [`Plan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,11 +30,27 @@ impl NodeId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteId(pub(crate) u16);
 
+/// Index of a channel of a [`Plan`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelId(pub(crate) u16);
+
+impl ChannelId {
+    /// The place of the channel in [`Plan::channels`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Index of a value of the label `business`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BusinessId(pub(crate) u16);
 
 impl BusinessId {
+    /// The place of the business in [`Plan::businesses`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
     /// No business is known.
     pub const NONE: Self = Self(0);
     /// A business that the config does not list.
@@ -60,6 +82,8 @@ pub struct Node {
     pub name: Box<str>,
     /// The value of the label `channel`; `none` for a node that is no channel.
     pub channel: Box<str>,
+    /// The channel of [`Plan::channels`] that it belongs to. A node of receipts may have the label alone.
+    pub channel_id: Option<ChannelId>,
     /// Its latency objective.
     pub objective: Objective,
     /// Whether its visits are messages, and not only calls.
@@ -76,11 +100,38 @@ impl Node {
     }
 }
 
+/// A way to reach users, with the rules that hold for it.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// The value of the label `channel`.
+    pub name: Box<str>,
+    /// The name of the adapter that reads its API.
+    pub adapter: Box<str>,
+    /// The node of its sends.
+    pub node: NodeId,
+    /// The authority of requests that go to it by a rule; each target of a rule has one.
+    pub authority: Option<Box<str>>,
+    /// The Envoy cluster that calls to it are made to.
+    pub cluster: Box<str>,
+    /// Values for the placeholders `{params.…}` of paths and templates.
+    pub params: BTreeMap<String, String>,
+    /// Composes requests to it; none if its vendor cannot be asked for messages of others.
+    pub composer: Option<Composer>,
+    /// Answers in its vendor's own words.
+    pub answers: Answers,
+    /// Headers of its requests that prove who sends, in lower case.
+    pub credential_headers: Vec<Box<str>>,
+    /// The rules that hold for it.
+    pub policy: Policy,
+}
+
 /// One kind of request that visits a node: an operation of a vendor, or a node's own pattern.
 #[derive(Clone, Debug)]
 pub struct Route {
     /// The node visited.
     pub node: NodeId,
+    /// The channel that is asked.
+    pub channel: Option<ChannelId>,
     /// What the vendor is asked for; none where no vendor is.
     pub operation: Option<OperationKind>,
     /// Methods; empty is any.
@@ -95,6 +146,8 @@ pub struct Route {
     pub when: u32,
     /// Bits of the conditions of which any makes it a dry run.
     pub dry_run: u32,
+    /// Reads its message for another vendor; none if that cannot be.
+    pub message: Option<MessageReader>,
     /// How a receipt is read.
     pub receipt: Option<Receipt>,
     /// Captures and parameters of the URL that may be shown.
@@ -112,6 +165,13 @@ pub struct Business {
     pub name: Box<str>,
     /// Its priority where a request has none.
     pub priority: Option<u8>,
+    /// What one of its messages is worth, in a unit of the operator's.
+    pub value: u32,
+}
+
+impl Business {
+    /// What a message is worth of a business that does not say.
+    pub const DEFAULT_VALUE: u32 = 1;
 }
 
 /// What is the same for every exchange.
@@ -133,6 +193,8 @@ pub struct Settings {
     pub sample_ratio: Ratio,
     /// Whether what was understood of a vendor's answer is told to the caller in `x-pointsman-*` headers.
     pub answer_headers: bool,
+    /// Whether records of lost messages tell the title, and the body.
+    pub content: (bool, bool),
     /// Whether recipients may be kept as a hash.
     pub hash_recipients: bool,
     /// Country calling code of phone numbers without one.
@@ -145,6 +207,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) nodes: Vec<Node>,
+    pub(crate) channels: Vec<Channel>,
     pub(crate) routes: Vec<Route>,
     pub(crate) inbound: RouteIndex,
     pub(crate) outbound: RouteIndex,
@@ -152,43 +215,6 @@ pub struct Plan {
     pub(crate) businesses: Vec<Business>,
     /// What is the same for every exchange.
     pub settings: Settings,
-}
-
-/// Routes by host, so that matching does not grow with the number of channels.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RouteIndex {
-    by_host: HashMap<Box<str>, Vec<RouteId>>,
-    any_host: Vec<RouteId>,
-}
-
-impl RouteIndex {
-    pub(crate) fn add(&mut self, hosts: &[Box<str>], route: RouteId) {
-        if hosts.is_empty() || hosts.iter().any(|host| **host == *"*") {
-            self.any_host.push(route);
-        }
-        for host in hosts.iter().filter(|host| ***host != *"*") {
-            self.by_host.entry(host.clone()).or_default().push(route);
-        }
-    }
-
-    /// The routes of each host, and those of any.
-    fn lists(&self) -> impl Iterator<Item = &Vec<RouteId>> {
-        // The order of hosts cannot be seen: each list stands for itself.
-        #[expect(clippy::disallowed_methods, reason = "each list is looked at by itself")]
-        let of_hosts = self.by_host.values();
-        of_hosts.chain(std::iter::once(&self.any_host))
-    }
-
-    /// The routes that may serve `host`, the most specific host first.
-    fn of_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = RouteId> + 'a {
-        self.of_named_host(host).chain(self.any_host.iter().copied())
-    }
-
-    /// Those of them that name a host.
-    fn of_named_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = RouteId> + 'a {
-        let suffixes = std::iter::successors(Some(host), |host| host.split_once('.').map(|(_, parent)| parent));
-        suffixes.filter_map(|suffix| self.by_host.get(suffix)).flatten().copied()
-    }
 }
 
 /// The parts of a request line that matching looks at.
@@ -222,6 +248,45 @@ impl Plan {
     /// A node.
     pub fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(usize::from(id.0))
+    }
+
+    /// Every channel, in the order of the config.
+    pub fn channels(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
+        (0_u16..).map(ChannelId).zip(&self.channels)
+    }
+
+    /// A channel.
+    pub fn channel(&self, id: ChannelId) -> Option<&Channel> {
+        self.channels.get(id.index())
+    }
+
+    /// The channel of that name.
+    pub fn channel_by_name(&self, name: &str) -> Option<(ChannelId, &Channel)> {
+        self.channels().find(|(_, channel)| *channel.name == *name)
+    }
+
+    /// The targets of a list in the rules of a channel.
+    pub fn targets(&self, channel: ChannelId, list: List) -> &[policy::Target] {
+        self.channel(channel).map_or(&[], |channel| channel.policy.list(list))
+    }
+
+    /// Whether two channels speak to their vendors in the same words.
+    pub fn same_adapter(&self, a: ChannelId, b: ChannelId) -> bool {
+        a == b || matches!((self.channel(a), self.channel(b)), (Some(a), Some(b)) if a.adapter == b.adapter)
+    }
+
+    /// The route by which a send to `channel` would be read; `path` may have a query.
+    pub fn send_route(&self, channel: ChannelId, authority: &str, method: &str, path: &str) -> Option<RouteId> {
+        let host = host_of(authority);
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let mut candidates = self.candidates(Direction::Outbound, Target { host: &host, method, path });
+        let is_send = |route: &Route| route.channel == Some(channel) && route.operation == Some(OperationKind::Send);
+        candidates.find(|(_, route, _)| is_send(route)).map(|(id, ..)| id)
+    }
+
+    /// What a message of a business is worth.
+    pub fn value(&self, business: BusinessId) -> u32 {
+        self.business_by_id(business).map_or(1, |business| business.value)
     }
 
     /// A route.

@@ -2,6 +2,7 @@
 
 use crate::adapter::{self, RecipientKind};
 use crate::extract::{Rank, Sensitive};
+use crate::few;
 use crate::json::At;
 use crate::outcome::Status;
 use std::collections::{BTreeMap, HashMap};
@@ -121,7 +122,7 @@ impl Receipt {
                 }
             }
         }
-        this.families.sort_by_key(|(family, _)| std::cmp::Reverse(family.len()));
+        few::sort(&mut this.families, |(one, _), (other, _)| other.len().cmp(&one.len()));
         this
     }
 

@@ -4,6 +4,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
+mod rfc3339;
+
+pub use rfc3339::{format_rfc3339, parse_rfc3339};
+
 /// An instant of the host's monotonic clock, in nanoseconds since an arbitrary start shared by the whole process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Monotonic(pub u64);
@@ -12,6 +16,11 @@ impl Monotonic {
     /// The time since `earlier`, zero if that lies ahead.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The instant that much later.
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -25,6 +34,11 @@ impl WallClock {
         let stamp: u64 = stamp.parse().ok()?;
         let millis = if stamp < 100_000_000_000 { stamp.checked_mul(1_000)? } else { stamp };
         millis.checked_mul(1_000_000).map(Self)
+    }
+
+    /// The point in time that much later.
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
     }
 
     /// The time since `earlier`, zero if that lies ahead: clocks of two machines disagree.

@@ -1,14 +1,21 @@
 //! What one worker keeps between exchanges: the plan, the counts, the open and the held visits.
 
-use crate::hold::{HoldProof, Holds};
+use crate::board::SharedData;
+use crate::event::Event;
+use crate::extract::Facts;
+use crate::governor::{self, Counts, Governor, News, SwitchReason};
+use crate::hash::hash;
+use crate::hold::{Delays, HoldProof, Holds};
 use crate::labels::{Counters, label};
-use crate::metrics::Metrics;
+use crate::metrics::{Kind, Metrics, SeriesId, name};
 use crate::observe::{self, NodeExit, Observer};
 use crate::open::OpenVisits;
-use crate::plan::Plan;
+use crate::plan::{BusinessId, ChannelId, Plan};
+use crate::time::{Monotonic, WallClock};
 use crate::trace::{Key, SpanId, TraceId, random_span_id, random_trace_id};
 use rand_core::Rng;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 label! {
@@ -30,6 +37,8 @@ label! {
         BodyMemoryFull = "body_memory_full",
         /// Too many visits are open for this one to be seen while it is.
         OpenTableFull = "open_table_full",
+        /// A rule would have moved the message, but no other channel could take it: its own got it.
+        NoBackup = "no_backup",
     }
 }
 
@@ -70,6 +79,32 @@ label! {
     }
 }
 
+label! {
+    /// What became of a message that another channel was asked to take after its own had failed.
+    pub enum FailoverResult {
+        /// The other channel has taken it.
+        Sent = "sent",
+        /// The other channel has surely not sent it.
+        Refused = "refused",
+        /// The other channel may have sent it.
+        Unsure = "unsure",
+    }
+}
+
+label! {
+    /// What a drill has done to a call.
+    pub enum DrillResult {
+        /// It has failed it.
+        Failed = "failed",
+        /// It has made it slow.
+        Delayed = "delayed",
+        /// Another channel has taken the message of a failed one.
+        Saved = "saved",
+        /// No other channel has.
+        Lost = "lost",
+    }
+}
+
 /// The most that one worker keeps of all bodies together, in bytes. A WebAssembly memory cannot grow for ever, and one
 /// that cannot grow traps.
 pub const MAX_BODY_MEMORY: usize = 64 << 20;
@@ -94,9 +129,12 @@ impl BodyMemory {
     }
 }
 
+/// More records than this between two ticks are counted and not told: a log must not become what is wrong.
+pub const MAX_RECORDS: u32 = 2_000;
+
 /// One worker's memory.
 pub struct Worker {
-    pub(crate) plan: Plan,
+    pub(crate) plan: Rc<Plan>,
     pub(crate) key: Option<Key>,
     rng: Box<dyn Rng>,
     /// Counts that wait for the shell to flush them.
@@ -110,6 +148,14 @@ pub struct Worker {
     pub open: OpenVisits,
     /// Requests and answers that wait for their body.
     pub holds: Holds,
+    /// Requests that a drill slows down.
+    pub delays: Delays,
+    /// The rules.
+    pub(crate) governor: Governor,
+    counts: Counts,
+    /// Records told since the last tick.
+    recorded: u32,
+    records_dropped: Option<SeriesId>,
     /// Whether each visit is worth a log line, at debug level.
     pub log_visits: bool,
 }
@@ -119,9 +165,16 @@ impl Worker {
     /// is the VM's own, since whether holding works does not change with the config.
     pub fn new(plan: Plan, key: Option<Key>, rng: Box<dyn Rng>, proof: HoldProof) -> Self {
         let mut metrics = Metrics::default();
+        let mut rng = rng;
         Self {
             key,
+            governor: Governor::new(&plan, rng.next_u64()),
             rng,
+            counts: Counts::default(),
+            recorded: 0,
+            records_dropped: metrics
+                .series(Kind::Counter, name("pointsman_records_dropped_total", &[("reason", "full")])),
+            delays: Delays::default(),
             observers: observe::all(&plan, &mut metrics),
             bypasses: Counters::new("pointsman_bypassed_total", "reason", &mut metrics),
             trace_results: Counters::new("pointsman_trace_contexts_total", "result", &mut metrics),
@@ -131,23 +184,23 @@ impl Worker {
             holds: Holds::new(plan.settings.hold_timeout, proof),
             log_visits: false,
             metrics,
-            plan,
+            plan: Rc::new(plan),
         }
     }
 
     /// The plan in force.
-    pub const fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
     /// Whether recipients themselves are needed, and not only their number: for the hash in a visit's report, and so that
     /// no code that is told to the caller is one of them.
-    pub(crate) const fn keeps_recipients(&self) -> bool {
-        self.wants_detail()
+    pub(crate) fn keeps_recipients(&self) -> bool {
+        self.wants_detail() || self.governor.has_rules()
     }
 
     /// Whether anybody is told more of an answer than what is counted.
-    pub(crate) const fn wants_detail(&self) -> bool {
+    pub(crate) fn wants_detail(&self) -> bool {
         self.log_visits || self.plan.settings.answer_headers
     }
 
@@ -162,6 +215,80 @@ impl Worker {
     /// Headers go on without the body that they might have waited for.
     pub fn released(&mut self, reason: Release) {
         self.releases.count(reason, &mut self.metrics);
+    }
+
+    /// Messages of `from` were sent by `to` before `from` was asked.
+    pub(crate) fn switched(
+        &mut self,
+        from: ChannelId,
+        to: ChannelId,
+        reason: SwitchReason,
+        messages: u32,
+        now: Monotonic,
+    ) {
+        self.governor.switched(&self.plan, from, now);
+        self.counts.switched(&self.plan, (from, to, reason), messages, &mut self.metrics);
+    }
+
+    /// `to` was asked to take messages on which `from` had failed.
+    pub(crate) fn failed_over(&mut self, from: ChannelId, to: ChannelId, result: FailoverResult, messages: u32) {
+        self.counts.failed_over(&self.plan, (from, to, result), messages, &mut self.metrics);
+    }
+
+    /// A message that a drill has failed was given to another channel.
+    pub(crate) fn drill_switched(&mut self, channel: ChannelId, now: Monotonic) {
+        self.governor.switched(&self.plan, channel, now);
+    }
+
+    /// Callers were told to wait.
+    pub(crate) fn shed(&mut self, channel: ChannelId, business: BusinessId, messages: u32, over_limit: bool) {
+        if over_limit {
+            self.counts.limited(&self.plan, channel, messages, &mut self.metrics);
+        }
+        self.counts.shed(&self.plan, (channel, business), messages, &mut self.metrics);
+    }
+
+    /// A drill has hit a call.
+    pub(crate) fn drilled(&mut self, channel: ChannelId, result: DrillResult) {
+        self.counts.drilled(&self.plan, channel, result, &mut self.metrics);
+    }
+
+    /// A hash of the message's key, equal for every try of one message and in every worker; drawn where it has none.
+    pub(crate) fn message_key(&mut self, facts: &Facts) -> u64 {
+        let Some(id) = facts.message_ids.first() else { return self.rng.next_u64() };
+        let tenant = facts.tenant.as_deref().unwrap_or(&self.plan.settings.tenant);
+        hash(&[tenant.as_bytes(), id.as_bytes()])
+    }
+
+    /// Whether one more record may be told before the next tick.
+    pub(crate) fn may_record(&mut self) -> bool {
+        self.recorded = self.recorded.saturating_add(1);
+        let may = self.recorded <= MAX_RECORDS;
+        if !may {
+            self.metrics.add(self.records_dropped, 1);
+        }
+        may
+    }
+
+    /// Takes over what other workers have agreed on before this one was there.
+    pub fn load(&mut self, now: Monotonic, wall: WallClock, shared: &mut dyn SharedData) {
+        self.governor.load(&self.plan, now, wall, shared);
+    }
+
+    /// Time has passed: exchanges what was counted with the other workers, and lets the rules move on.
+    pub fn tick(&mut self, now: Monotonic, wall: WallClock, shared: &mut dyn SharedData) -> News {
+        self.recorded = 0;
+        self.governor.tick(&self.plan, now, wall, &mut *self.rng, shared)
+    }
+
+    /// What is to be told of the rules of a config that has come into force; `version` names it.
+    pub fn applied(&self, version: &str, wall: WallClock) -> Vec<Event> {
+        governor::rules::applied(&self.plan, version, wall)
+    }
+
+    /// Gauges that are the same in every worker, by encoded name: who is asked to set the sums of the others sets them too.
+    pub fn agreed_gauges(&mut self, now: Monotonic) -> BTreeMap<String, u64> {
+        self.governor.agreed_gauges(&self.plan, now)
     }
 
     pub(crate) fn span_id(&mut self) -> SpanId {
@@ -179,7 +306,11 @@ impl Worker {
     }
 
     /// The gauges of this worker, as they stand.
-    pub fn gauges(&self, now: crate::time::Monotonic) -> std::collections::BTreeMap<String, u64> {
-        self.open.gauges(&self.plan, now)
+    pub fn gauges(&self, now: Monotonic) -> BTreeMap<String, u64> {
+        let mut gauges = self.open.gauges(&self.plan, now);
+        if self.governor.has_rules() {
+            gauges.insert("pointsman_failovers_in_flight".to_owned(), self.governor.relays());
+        }
+        gauges
     }
 }

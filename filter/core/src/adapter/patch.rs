@@ -1,6 +1,7 @@
 //! A config's changes to an adapter, without a copy of it.
 
 use super::Adapter;
+use crate::typed::{self, Misfit};
 use serde_json::{Map, Value};
 
 /// The adapter's `document` with `changes` made to it, as RFC 7396 merges: objects are merged member by member, anything
@@ -8,14 +9,11 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// The result is no adapter; the path is that of the fault in the adapter.
-pub fn patched(
-    document: &str,
-    changes: &Map<String, Value>,
-) -> Result<Adapter, serde_path_to_error::Error<serde_json::Error>> {
+pub fn patched(document: &str, changes: &Map<String, Value>) -> Result<Adapter, Misfit> {
     let mut adapter: Value = serde_json::from_str(document).unwrap_or_default();
     merge(&mut adapter, changes);
-    // By reference, as a config is read: each further way to read the same types would make the filter larger.
-    serde_path_to_error::deserialize(&adapter)
+    // As a config is read: each further way to read the same types would make the filter larger.
+    typed::read(&adapter)
 }
 
 fn merge(target: &mut Value, changes: &Map<String, Value>) {

@@ -72,6 +72,27 @@ pub struct Response {
     /// When to try again, best first; a `Retry-After` header comes before them all (RFC 9110, section 10.2.3).
     #[serde(default)]
     pub retry_after: Vec<RetryAfter>,
+    /// How much of the day's quota is used up.
+    pub quota: Option<QuotaWire>,
+}
+
+/// Where an answer tells how much of a day's quota is used: any two of the three; of the sources of one, the first that
+/// says a number counts. Not meant for limits of a second or a minute.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with the sources of `limit`, `used` and `remaining`")]
+pub struct QuotaWire {
+    /// What may be sent in a day.
+    #[serde(default)]
+    pub limit: Vec<SourceWire>,
+    /// What has been sent today.
+    #[serde(default)]
+    pub used: Vec<SourceWire>,
+    /// What may still be sent today.
+    #[serde(default)]
+    pub remaining: Vec<SourceWire>,
+    /// Whether the vendor's documents or source code bear it out.
+    #[serde(default = "yes")]
+    pub confirmed: bool,
 }
 
 /// The class of some codes. Of several rules that fit, one for the exact code goes before one for a family, and a longer

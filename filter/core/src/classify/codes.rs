@@ -1,6 +1,7 @@
 //! The vendor codes that are counted under their own name.
 
 use crate::adapter::Response;
+use crate::few;
 
 /// Statuses that stand for themselves where the vendor gives no code. Any other would let a vendor make series at will.
 const PLAIN_STATUSES: [u16; 16] = [200, 201, 202, 204, 400, 401, 403, 404, 405, 410, 413, 429, 500, 502, 503, 504];
@@ -31,7 +32,7 @@ impl CodeBook {
         let listed = of_call.chain(of_rules).chain(of_items).filter(|code| !code.ends_with('*'));
         let mut labels: Vec<Box<str>> =
             listed.chain(PLAIN_STATUSES.iter().map(u16::to_string)).map(String::into_boxed_str).collect();
-        labels.sort();
+        few::sort(&mut labels, Ord::cmp);
         labels.dedup();
         labels.insert(0, "other".into());
         Self { labels }

@@ -2,10 +2,12 @@
 
 use super::hint::{Hint, HintKind};
 use super::items::{ItemField, ItemList};
+use super::quota::QuotaField;
 use super::rules::Rules;
 use super::{Classifier, CodeBook, InvalidStatus, StatusRange, Want};
-use crate::adapter::{Items, OkWhen, Operation, Response, RetryAfter, RetryUnit, Rule};
+use crate::adapter::{Items, OkWhen, Operation, QuotaWire, Response, RetryAfter, RetryUnit, Rule};
 use crate::document::Document;
+use crate::few;
 use crate::outcome::OutcomeClass;
 use crate::source::{Cut, Place, Source, SourceFault, SourceWire};
 use crate::time::parse_zone;
@@ -28,6 +30,9 @@ pub enum ResponseFault {
     /// A class that is no failure.
     #[error("lists codes of failure as `{0}`: what a success is stands in `ok_status`, `ok_codes` and `ok_when`")]
     NoFailure(&'static str),
+    /// Too little to tell how much of a quota is used.
+    #[error("tells no share of a quota: name sources of two of `limit`, `used` and `remaining`")]
+    Quota,
     /// Not one kind of hint.
     #[error("is no hint: name one of `source`, `fixed` and `midnight`")]
     Hint,
@@ -79,6 +84,9 @@ impl Classifier {
             this.want_items(index, items, &mut faults);
         }
         this.want_hints(&response.retry_after, &mut faults);
+        if let Some(quota) = &response.quota {
+            this.want_quota(quota, &mut faults);
+        }
         if faults.is_empty() { Ok(this) } else { Err(faults) }
     }
 
@@ -118,7 +126,7 @@ impl Classifier {
             }
         }
         // A single status speaks before its hundred.
-        self.statuses.sort_by_key(|(range, _)| range.width());
+        few::sort(&mut self.statuses, |(one, _), (other, _)| one.width().cmp(&other.width()));
     }
 
     fn want_items(&mut self, index: usize, items: &Items, faults: &mut Faults) {
@@ -167,6 +175,22 @@ impl Classifier {
             self.hints.push(Hint { kind, classes: hint.classes.clone(), codes: boxed(&hint.codes), status });
             if let Some(source) = &hint.source {
                 self.want(source, |_| Want::Hint(number), format!("{at}.source"), faults);
+            }
+        }
+    }
+
+    fn want_quota(&mut self, quota: &QuotaWire, faults: &mut Faults) {
+        let fields = [
+            (QuotaField::Limit, "limit", &quota.limit),
+            (QuotaField::Used, "used", &quota.used),
+            (QuotaField::Remaining, "remaining", &quota.remaining),
+        ];
+        if fields.iter().filter(|(_, _, sources)| !sources.is_empty()).count() < 2 {
+            faults.push(("quota".to_owned(), ResponseFault::Quota));
+        }
+        for (field, name, sources) in fields {
+            for (rank, source) in sources.iter().enumerate() {
+                self.want(source, |_| Want::Quota(field, rank), format!("quota.{name}[{rank}]"), faults);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What an answer says, before it is judged.
 
 use super::items::{Item, ItemField};
+use super::quota::{QuotaField, QuotaNumbers};
 use super::{Answer, Body, Classifier, MAX_VALUE_BYTES, MAX_VENDOR_IDS};
 use crate::json::{At, Scan, Value};
 use crate::source::Cut;
@@ -17,6 +18,7 @@ pub(super) enum Want {
     VendorId(Cut),
     Item(usize, ItemField),
     Hint(usize),
+    Quota(QuotaField, usize),
 }
 
 impl Want {
@@ -42,6 +44,7 @@ pub(super) struct Findings {
     pub(super) items: Vec<Vec<Item>>,
     /// By hint.
     pub(super) hints: Vec<(usize, String)>,
+    pub(super) quota: QuotaNumbers,
 }
 
 impl Findings {
@@ -133,6 +136,7 @@ impl Classifier {
                 }
             }
             (Want::Hint(index), Some(text)) => findings.hints.push((*index, text.to_owned())),
+            (Want::Quota(field, rank), Some(text)) => findings.quota.note(*field, *rank, text),
             _ => {}
         }
     }

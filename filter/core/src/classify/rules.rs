@@ -2,6 +2,7 @@
 
 use super::StatusRange;
 use crate::adapter::Rule;
+use crate::few;
 use crate::outcome::OutcomeClass;
 use std::collections::HashMap;
 
@@ -83,8 +84,9 @@ impl Rules {
                 }
             }
         }
-        this.special.sort_by_key(|rule| (rule.code.rank(), rule.texts.is_empty(), rule.status.is_empty()));
-        this.families.sort_by_key(|(family, _)| std::cmp::Reverse(family.len()));
+        let rank = |rule: &Special| (rule.code.rank(), rule.texts.is_empty(), rule.status.is_empty());
+        few::sort(&mut this.special, |one, other| rank(one).cmp(&rank(other)));
+        few::sort(&mut this.families, |(one, _), (other, _)| other.len().cmp(&one.len()));
         this
     }
 

@@ -263,3 +263,29 @@ proptest! {
         judge_by(&classifier(LISTED), 200, Body::Whole(&bytes), 3);
     }
 }
+
+#[test]
+fn an_answer_tells_how_much_of_the_quota_is_used() {
+    const XIAOMI: &str = r#"{
+        "ok_codes": ["0"], "code": [{"json": "/code"}],
+        "quota": {"limit": [{"json": "/data/day_quota"}], "used": [{"json": "/data/day_acked"}]}
+    }"#;
+    const HEADERS: &str =
+        r#"{"quota": {"limit": [{"header": "x-limit"}, {"json": "/limit"}], "remaining": [{"json": "/left"}]}}"#;
+    let cases = [
+        (XIAOMI, r#"{"code": 0, "data": {"day_quota": "50000", "day_acked": "45000"}}"#, Some(900)),
+        (XIAOMI, r#"{"code": 10034, "data": {"day_quota": 100, "day_acked": 120}}"#, Some(1_000)),
+        (XIAOMI, r#"{"code": 0, "data": {"day_quota": "0", "day_acked": "0"}}"#, None),
+        (XIAOMI, r#"{"code": 0, "data": {"day_quota": "many", "day_acked": "3"}}"#, None),
+        (XIAOMI, r#"{"code": 0, "data": {"day_quota": 9}}"#, None),
+        (XIAOMI, r#"{"code": 0, "data": {"day_quota": 9, "day_acked": 3"#, None),
+        (HEADERS, r#"{"limit": 200, "left": 50}"#, Some(750)),
+        (HEADERS, r#"{"limit": 200, "left": 500}"#, Some(0)),
+        (VENDOR, r#"{"code": 0, "data": {"day_quota": 9, "day_acked": 3}}"#, None),
+    ];
+    for (json, body, expected) in cases {
+        assert_eq!(judge(json, 200, body, 1).quota.map(PerMille::get), expected, "{body}");
+    }
+    let wire = serde_json::from_str(r#"{"quota": {"limit": [{"json": "/a"}], "used": []}}"#).unwrap();
+    assert_eq!(Classifier::new(&wire, None).unwrap_err(), [("quota".to_owned(), ResponseFault::Quota)]);
+}

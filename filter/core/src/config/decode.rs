@@ -6,8 +6,8 @@
 
 use super::Faults;
 use super::wire::ConfigWire;
+use crate::typed::{self, Step};
 use serde_json::Value;
-use serde_path_to_error::{Path, Segment};
 
 /// A config with more faults than this is not worth reading on.
 const MAX_FAULTS: usize = 100;
@@ -34,13 +34,13 @@ pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
     take_out_nulls("$", &mut document, faults);
     let mut taken_out: Vec<String> = Vec::new();
     for _ in 0..MAX_FAULTS {
-        let error: serde_path_to_error::Error<serde_json::Error> = match serde_path_to_error::deserialize(&document) {
+        let misfit = match typed::read(&document) {
             Ok(wire) => return Some(ConfigWire { says_nothing, ..wire }),
-            Err(error) => error,
+            Err(misfit) => misfit,
         };
-        let mut path = segments(error.path());
+        let mut path = misfit.path();
         let place = render(&path);
-        let message = without_text(&error.inner().to_string());
+        let message = without_text(misfit.message());
         // That a field is missing which has just been taken out is no fault of its own.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
         if taken_out.contains(&place) {
@@ -72,11 +72,12 @@ pub(crate) fn without_text(message: &str) -> String {
     }
 }
 
-/// `null` says nothing that leaving the key out would not say better.
+/// `null` says nothing that leaving the key out would not say better, but in `overrides`, where it takes something out of
+/// an adapter.
 fn take_out_nulls(path: &str, value: &mut Value, faults: &mut Faults) {
     match value {
         Value::Object(members) => {
-            for (key, member) in members.iter_mut() {
+            for (key, member) in members.iter_mut().filter(|(key, member)| *key != "overrides" || !member.is_object()) {
                 take_out_nulls(&format!("{path}.{key}"), member, faults);
             }
             members.retain(|_, member| !member.is_null());
@@ -91,32 +92,25 @@ fn take_out_nulls(path: &str, value: &mut Value, faults: &mut Faults) {
     }
 }
 
-/// The steps of a path that lead through the document.
-fn segments(path: &Path) -> Vec<&Segment> {
-    path.iter().filter(|segment| matches!(segment, Segment::Seq { .. } | Segment::Map { .. })).collect()
-}
-
-fn render(path: &[&Segment]) -> String {
+fn render(path: &[Step]) -> String {
     let mut text = "$".to_owned();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
-            Segment::Map { key } => text.push_str(&format!(".{key}")),
-            Segment::Enum { .. } | Segment::Unknown => {}
+    for step in path {
+        match step {
+            Step::Index(index) => text.push_str(&format!("[{index}]")),
+            Step::Key(key) => text.push_str(&format!(".{key}")),
         }
     }
     text
 }
 
 /// Takes what stands at `path` out of `document`; `false` if that would be all of it.
-fn take_out(document: &mut Value, path: &[&Segment]) -> bool {
+fn take_out(document: &mut Value, path: &[Step]) -> bool {
     let Some((last, parents)) = path.split_last() else { return false };
     let mut holder = document;
-    for segment in parents {
-        let inner = match segment {
-            Segment::Seq { index } => holder.get_mut(*index),
-            Segment::Map { key } => holder.get_mut(key),
-            _ => None,
+    for step in parents {
+        let inner = match step {
+            Step::Index(index) => holder.get_mut(*index),
+            Step::Key(key) => holder.get_mut(key),
         };
         match inner {
             Some(inner) => holder = inner,
@@ -124,8 +118,8 @@ fn take_out(document: &mut Value, path: &[&Segment]) -> bool {
         }
     }
     match (last, holder) {
-        (Segment::Map { key }, Value::Object(members)) => members.remove(key).is_some(),
-        (Segment::Seq { index }, Value::Array(elements)) => match elements.get_mut(*index) {
+        (Step::Key(key), Value::Object(members)) => members.remove(key).is_some(),
+        (Step::Index(index), Value::Array(elements)) => match elements.get_mut(*index) {
             Some(element) if !element.is_null() => {
                 *element = Value::Null;
                 true

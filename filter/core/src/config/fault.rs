@@ -24,10 +24,21 @@ pub struct Faults(Vec<Fault>);
 impl Faults {
     /// Notes a fault.
     pub fn add(&mut self, path: impl Into<String>, message: impl fmt::Display) {
-        let fault = Fault { path: path.into(), message: message.to_string() };
+        self.note(Fault { path: path.into(), message: message.to_string() });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note(&mut self, fault: Fault) {
         if !self.0.contains(&fault) {
             self.0.push(fault);
         }
+    }
+
+    /// Whether something is wrong with what stands at `path`, or with a part of it.
+    pub fn concern(&self, path: &str) -> bool {
+        let follows = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+        self.0.iter().any(|fault| fault.path.strip_prefix(path).is_some_and(follows))
     }
 
     /// Whether there is none.

@@ -4,10 +4,12 @@ mod channel;
 mod names;
 mod node;
 mod receipts;
+mod rules;
 mod settings;
 
 use super::Faults;
 use super::wire::{ConfigWire, ObjectiveWire};
+use crate::adapter::Adapter;
 use crate::extract::{Field, ReaderBuilder};
 use crate::metrics;
 use crate::plan::{Business, Node, NodeId, Objective, Plan, Route, RouteId, RouteIndex};
@@ -19,12 +21,13 @@ use std::time::Duration;
 pub(super) fn validate(wire: &ConfigWire, faults: &mut Faults) -> Plan {
     let settings = settings::settings(wire, faults);
     let businesses = settings::businesses(wire, faults);
-    let mut builder = Builder { plan: empty(settings, businesses), wire, faults };
+    let mut builder = Builder { plan: empty(settings, businesses), adapters: Vec::new(), wire, faults };
     builder.check_message_sources();
     receipts::receipts(&mut builder);
     node::nodes(&mut builder);
     channel::channels(&mut builder);
     node::service(&mut builder);
+    rules::rules(&mut builder);
     let Builder { mut plan, faults, .. } = builder;
     plan.join_readers();
     if plan.is_empty() && faults.is_empty() && !wire.says_nothing {
@@ -40,6 +43,7 @@ pub(super) fn validate(wire: &ConfigWire, faults: &mut Faults) -> Plan {
 fn empty(settings: crate::plan::Settings, businesses: Vec<Business>) -> Plan {
     Plan {
         nodes: Vec::new(),
+        channels: Vec::new(),
         routes: Vec::new(),
         inbound: RouteIndex::default(),
         outbound: RouteIndex::default(),
@@ -65,6 +69,8 @@ fn check_series(plan: &Plan, faults: &mut Faults) {
 /// The plan under construction.
 struct Builder<'a> {
     plan: Plan,
+    /// The adapter of each channel of the plan, as the config has changed it.
+    adapters: Vec<Adapter>,
     wire: &'a ConfigWire,
     faults: &'a mut Faults,
 }

@@ -9,6 +9,13 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
+mod rules;
+
+pub use rules::{
+    ActionWire, AutoWire, DrillFaultWire, DrillWire, DuplicatesWire, FailoverWire, ForceWire, LimitWire, OverWire,
+    PerWire, RuleWire, ShedWire, StateWire, TargetWire, WhenWire,
+};
+
 /// The whole config.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,6 +36,8 @@ pub struct ConfigWire {
     pub receipts: List<ReceiptWire>,
     /// Whether callers are told what was understood of a vendor's answer, in `x-pointsman-*` headers; needs `hold_request`.
     pub answer_headers: bool,
+    /// When channels are given less, or others in their place.
+    pub rules: List<RuleWire>,
     /// What is the same for messages of all nodes.
     pub message: MessageWire,
     /// The values of the label `business`; others are counted as `other`.
@@ -47,6 +56,8 @@ pub struct ConfigWire {
     pub sample_ratio: Option<f64>,
     /// Whether recipients are hashed or dropped; default `hash`.
     pub recipient: RecipientMode,
+    /// What of a message's content records of lost messages tell; default nothing.
+    pub content: List<ContentPart>,
     /// The country calling code of phone numbers written without one; default 86.
     pub country_code: Option<u16>,
 }
@@ -71,6 +82,15 @@ pub struct ChannelWire {
     /// Classes of vendor codes, in place of the adapter's or beside them.
     #[serde(default, deserialize_with = "codes_by_class")]
     pub class: BTreeMap<OutcomeClass, Vec<String>>,
+    /// The Envoy cluster of calls that go to it by a rule; default is the channel's name.
+    pub cluster: Option<String>,
+    /// The authority of requests that go to it by a rule; default is its first host.
+    pub authority: Option<String>,
+    /// The path of requests that are composed for it; default is the adapter's.
+    pub path: Option<String>,
+    /// Values for the placeholders `{params.…}` of paths and templates.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
     /// The latency objective of its sends; default 2s for 99 %.
     pub objective: Option<ObjectiveWire>,
     /// Where the message id stands, before the adapter's own sources.
@@ -190,6 +210,8 @@ pub struct BusinessWire {
     pub name: String,
     /// Its priority where a request has none; higher is more important.
     pub priority: Option<u8>,
+    /// What one of its messages is worth; default 1.
+    pub value: Option<u32>,
 }
 
 /// What becomes of recipients.
@@ -201,6 +223,16 @@ pub enum RecipientMode {
     Hash,
     /// Counted and forgotten.
     Drop,
+}
+
+/// A part of a message's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentPart {
+    /// The title.
+    Title,
+    /// The body.
+    Body,
 }
 
 /// A list whose faulty elements have been taken out by decoding without moving the others.

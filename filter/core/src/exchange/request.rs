@@ -1,54 +1,68 @@
 //! The request's way in: which node, what it says, which trace.
 
+use super::candidates::{Candidate, candidates, read, read_among};
 use super::collected::Collected;
 use super::context::{Arrived, Id};
+use super::original::Original;
+use super::ruling::Ruling;
 use super::visit::Visit;
-use super::{Effects, Flow, RequestHead, Shell};
+use super::{Command, Effects, Flow, RequestHead, Shell};
 use crate::extract::Facts;
 use crate::hold::{Half, StreamId};
 use crate::json::Scan;
-use crate::plan::{Direction, RouteId, Target, host_of};
+use crate::plan::{Direction, RouteId};
 use crate::time::Monotonic;
 use crate::trace::TraceParent;
 use crate::worker::{Bypass, Release, Worker};
 
+/// By which a caller asks Envoy to send a request again. Source: Envoy's router filter, "HTTP headers (consumed)".
+const RETRY_HEADERS: [&str; 6] = [
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-hedge-on-per-try-timeout",
+];
+
 /// A request that is coming in.
 #[derive(Debug)]
 pub struct RequestState {
-    stream: StreamId,
-    choice: Choice,
-    body: Body,
+    pub(super) stream: StreamId,
+    pub(super) choice: Choice,
+    pub(super) body: Body,
     trace: Trace,
     /// The context that was written.
     context: Option<TraceParent>,
     content: Content,
-    entered: Monotonic,
+    pub(super) entered: Monotonic,
     /// Path and query, where the visit will be reported.
     path: Option<String>,
     /// Whether the body was not read, or was not what the route reads.
     unread: bool,
+    pub(super) ruling: Ruling,
+    /// The request's head, where another channel may have to take its message.
+    pub(super) original: Option<Original>,
+    /// Its body, once it has been read.
+    kept: Option<Collected>,
+    has_body: bool,
+    /// Whether its end has come.
+    ended: bool,
+    /// What the beginning of a body has told that is not waited for any longer.
+    pub(super) told: Option<Box<Facts>>,
 }
 
 /// The node, as far as it is known.
 #[derive(Debug)]
-enum Choice {
+pub(super) enum Choice {
     Decided(Box<Visit>),
     /// The body must tell which of these it is; each has read the head for itself.
     Among(Vec<Candidate>),
 }
 
-#[derive(Debug)]
-struct Candidate {
-    route: RouteId,
-    facts: Facts,
-    reads_body: bool,
-    /// Whether the body can still change whether it fits.
-    open: bool,
-}
-
 /// What has been read of the body.
 #[derive(Debug)]
-enum Body {
+pub(super) enum Body {
     /// Nothing in it is wanted, or nothing more.
     Unread,
     /// Pieces are copied as they pass.
@@ -59,7 +73,7 @@ enum Body {
 
 /// How much of the body a held request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
+pub(super) enum Wait {
     /// All of it: it is announced to be short enough. Envoy keeps the pieces, if any have come.
     Whole { pieces: bool },
     /// Its first piece. Were a second one to be waited for, both might be more than Envoy's buffer may have, and Envoy
@@ -112,9 +126,21 @@ impl RequestState {
             entered,
             path: worker.log_visits.then(|| head.headers.get_str(":path").unwrap_or_default().to_owned()),
             unread: true,
+            ruling: Ruling::Over,
+            original: None,
+            kept: None,
+            has_body: !head.end_of_stream,
+            ended: head.end_of_stream,
+            told: None,
         };
+        let rules = state.look_at_rules(worker);
+        if rules.may_move {
+            effects.commands.extend(without_retries(head));
+            state.original = Original::of(&head.headers);
+        }
         state.open_body(worker, head);
         state.trace(worker, head, effects);
+        state.wait_for_rules(rules, worker, head, effects);
         Some(state)
     }
 
@@ -123,7 +149,7 @@ impl RequestState {
             Choice::Decided(visit) => worker.plan.route(visit.route).is_some_and(|route| route.reader.reads_body()),
             Choice::Among(candidates) => candidates.iter().any(|candidate| candidate.reads_body),
         };
-        if head.end_of_stream || !wanted {
+        if head.end_of_stream || !(wanted || self.original.is_some()) {
             return;
         }
         if self.content == Content::Encoded {
@@ -191,6 +217,7 @@ impl RequestState {
         shell: &mut dyn Shell,
         effects: &mut Effects,
     ) {
+        self.ended = end_of_stream;
         if let Body::Held(wait) = self.body {
             if worker.holds.is_held(self.stream) {
                 self.held_body(wait, worker, size, end_of_stream, shell, effects);
@@ -213,6 +240,7 @@ impl RequestState {
 
     /// Trailers end the body, of which a held request has read nothing yet. The buffer gives no more than there is.
     pub(super) fn trailers(&mut self, worker: &mut Worker, shell: &mut dyn Shell, effects: &mut Effects) {
+        self.ended = true;
         let Body::Held(wait) = self.body else { return };
         if worker.holds.is_held(self.stream) {
             let all = worker.plan.settings.max_body_bytes;
@@ -243,6 +271,9 @@ impl RequestState {
         worker.holds.forget(self.stream);
         let mut collected = Collected::new(worker);
         collected.add(worker, size, end_of_stream, shell);
+        if self.ruling == Ruling::WhenIn {
+            self.ruling = Ruling::Now { whole: release.is_none() };
+        }
         match release {
             None => {
                 self.body = Body::Passing(collected);
@@ -252,6 +283,7 @@ impl RequestState {
             Some(reason) => {
                 worker.released(reason);
                 let told = self.peek(worker, collected.bytes());
+                self.told = Some(Box::new(told.clone()));
                 self.body = Body::Passing(collected);
                 self.start_waiting(Some(told), worker, effects);
             }
@@ -309,6 +341,7 @@ impl RequestState {
         if !readable && collected.is_whole() && !collected.bytes().is_empty() {
             worker.bypass(Bypass::BodyUnreadable);
         }
+        self.kept = self.original.is_some().then_some(collected);
         self.decide(worker);
     }
 
@@ -330,23 +363,45 @@ impl RequestState {
 
     /// Nothing more will be read; `None` if the body has ruled out every node.
     pub(super) fn finish(mut self, worker: &mut Worker) -> Option<Box<Visit>> {
-        if matches!(self.body, Body::Held(_)) {
-            worker.holds.forget(self.stream);
-        }
+        let waits = worker.holds.waits(self.stream);
+        worker.holds.forget(self.stream);
         self.read_body(worker);
         self.decide(worker);
         self.release_trace(worker);
+        let ruling = self.ruling;
+        let mut visit = self.into_visit(worker)?;
+        visit.settle(worker);
+        // Headers that have left can't be changed any more: the send is only counted.
+        visit.waits = waits;
+        if ruling != Ruling::Over && !waits {
+            let entered = visit.entered;
+            visit.pass_anyway(worker, entered);
+        }
+        Some(visit)
+    }
+
+    /// The visit with all that is known of its request; `None` if no node is visited.
+    pub(super) fn into_visit(self, worker: &mut Worker) -> Option<Box<Visit>> {
         let Choice::Decided(mut visit) = self.choice else { return None };
         visit.context = self.context;
         visit.path = self.path;
         visit.unread = self.unread;
-        visit.settle(worker);
+        let original = self.original.filter(|_| self.ended);
+        visit.original = original.and_then(|original| original.with_body(self.has_body, self.kept)).map(Box::new);
+        visit.identify(worker);
         Some(visit)
     }
 }
 
+/// A retry by the proxy below us would be a second send of which nobody knows.
+fn without_retries(head: &RequestHead<'_>) -> impl Iterator<Item = Command> {
+    let asks = |name: &&[u8]| RETRY_HEADERS.iter().any(|known| known.as_bytes() == *name);
+    let names = head.headers.names().filter(asks);
+    names.map(|name| Command::RemoveRequestHeader(String::from_utf8_lossy(name).into_owned()))
+}
+
 /// What may be waited for, by what the head announces.
-fn wait(worker: &Worker, head: &RequestHead<'_>) -> Wait {
+pub(super) fn wait(worker: &Worker, head: &RequestHead<'_>) -> Wait {
     let announced: Option<u64> = head.headers.get_str("content-length").and_then(|length| length.parse().ok());
     match announced.map(usize::try_from) {
         None => Wait::FirstPiece(Release::LengthUnknown),
@@ -357,57 +412,4 @@ fn wait(worker: &Worker, head: &RequestHead<'_>) -> Wait {
 
 fn is_encoded(head: &RequestHead<'_>) -> bool {
     head.headers.get("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
-}
-
-/// The routes that the head allows, up to and including the first that needs nothing more to be certain.
-fn candidates(worker: &Worker, direction: Direction, head: &RequestHead<'_>) -> Vec<Candidate> {
-    let authority = head.headers.get_str(":authority").unwrap_or_default();
-    let whole_path = head.headers.get_str(":path").unwrap_or_default();
-    let (path, query) = match whole_path.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (whole_path, None),
-    };
-    let host = host_of(authority);
-    let target = Target { host: &host, method: head.headers.get_str(":method").unwrap_or_default(), path };
-    let keep = worker.keeps_recipients();
-    let mut found = Vec::new();
-    for (id, route, captures) in worker.plan.candidates(direction, target) {
-        let mut facts = Facts::default();
-        route.reader.head(&head.headers, query, &captures, head.edge, keep, &mut facts);
-        let missing = route.when & !facts.conditions;
-        let body_can_tell = if head.end_of_stream { 0 } else { route.reader.condition_bits().1 };
-        if missing & !body_can_tell != 0 {
-            continue;
-        }
-        let open = missing != 0;
-        found.push(Candidate { route: id, facts, reads_body: route.reader.reads_body(), open });
-        if !open {
-            break;
-        }
-    }
-    found
-}
-
-/// Reads what has been collected as that route reads it.
-fn read(worker: &Worker, collected: &Collected, route: RouteId, facts: &mut Facts) -> Option<Scan> {
-    let reader = &worker.plan.route(route)?.reader;
-    facts.is_cut = !collected.is_whole();
-    Some(reader.body(collected.bytes(), collected.is_whole(), worker.keeps_recipients(), facts))
-}
-
-/// Lets every candidate read the body: together if the plan foresees it, so that the bytes are gone through once, else one
-/// after the other. The worst of what they saw tells whether it could be read.
-fn read_among(worker: &Worker, candidates: &mut [Candidate], collected: &Collected) -> Option<Scan> {
-    let routes: Vec<RouteId> = candidates.iter().map(|candidate| candidate.route).collect();
-    if let Some(joint) = worker.plan.joint(&routes) {
-        let mut facts: Vec<&mut Facts> = candidates.iter_mut().map(|candidate| &mut candidate.facts).collect();
-        facts.iter_mut().for_each(|facts| facts.is_cut = !collected.is_whole());
-        return Some(joint.body(collected.bytes(), collected.is_whole(), worker.keeps_recipients(), &mut facts));
-    }
-    let mut worst = None;
-    for candidate in candidates {
-        let scan = read(worker, collected, candidate.route, &mut candidate.facts);
-        worst = worst.filter(|worst| *worst != Scan::Complete).or(scan);
-    }
-    worst
 }

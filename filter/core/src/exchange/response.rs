@@ -2,10 +2,12 @@
 
 use super::answer::{self, Wait};
 use super::collected::Collected;
+use super::relay::{Origin, Relay};
 use super::visit::Visit;
-use super::{Effects, Exchange, Flow, Shell};
+use super::{Effects, Exchange, Flow, Shell, course, letter};
 use crate::adapter::OperationKind;
 use crate::classify::{self, Body, Verdict};
+use crate::drill::StruckEnd;
 use crate::encoding::Coding;
 use crate::headers::Headers;
 use crate::hold::Half;
@@ -13,6 +15,7 @@ use crate::json::Scan;
 use crate::outcome::{Fate, OutcomeClass};
 use crate::transport::Transport;
 use crate::worker::{Bypass, Release, Worker};
+use std::rc::Rc;
 
 /// An answer that is awaited or coming in.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct ResponseState {
     visit: Box<Visit>,
     answer: Answer,
     held: Option<Wait>,
+    /// What the answer means, as long as its headers have not left.
+    ready: Option<Verdict>,
 }
 
 #[derive(Debug)]
@@ -36,7 +41,7 @@ enum Answer {
 
 impl ResponseState {
     pub(super) const fn new(visit: Box<Visit>) -> Self {
-        Self { visit, answer: Answer::Awaited, held: None }
+        Self { visit, answer: Answer::Awaited, held: None, ready: None }
     }
 
     pub(super) fn headers(
@@ -63,10 +68,19 @@ impl ResponseState {
             Transport::Failed(class, fate) => Answer::Ours(Verdict::uniform(class, fate, messages)),
             Transport::Local(fate) => Answer::Ours(Verdict::uniform(OutcomeClass::of_status(status), fate, messages)),
         };
-        if self.is_told(worker) {
+        let is_told = self.is_told(worker);
+        if is_told {
             effects.commands.extend(answer::foreign(headers));
-            self.tell_or_hold(worker, headers, end_of_stream, shell, effects);
         }
+        if is_told || self.may_fail_over(worker) {
+            self.judge_or_hold(worker, headers, end_of_stream, shell, effects);
+        }
+    }
+
+    /// Whether another channel may be asked, should this one have failed.
+    fn may_fail_over(&self, worker: &Worker) -> bool {
+        let first = self.visit.asked.map(|asked| asked.first);
+        self.visit.original.is_some() && first.is_some_and(|first| worker.governor.fails_over(first))
     }
 
     /// Whether the caller is to be told what was understood.
@@ -75,9 +89,9 @@ impl ResponseState {
         worker.plan.settings.answer_headers && operation.is_some_and(|operation| operation != OperationKind::Receipt)
     }
 
-    /// Tells the caller at once if nothing more need be known, and else holds the answer until it is whole, where that is
-    /// sure to fit Envoy's buffer.
-    fn tell_or_hold(
+    /// Judges the answer at once if nothing more need be known, and else holds it until it is whole, where that is sure to
+    /// fit Envoy's buffer.
+    fn judge_or_hold(
         &mut self,
         worker: &mut Worker,
         headers: &Headers<'_>,
@@ -87,8 +101,7 @@ impl ResponseState {
     ) {
         let reads_body = matches!(&self.answer, Answer::Theirs { body: Some(_), .. });
         if end_of_stream || !reads_body {
-            let verdict = self.verdict(worker, shell);
-            effects.commands.extend(answer::headers(&verdict, &self.visit));
+            self.ready = Some(self.verdict(worker, shell));
             return;
         }
         let announced = headers.get_str("content-length").and_then(|length| length.parse::<usize>().ok());
@@ -115,7 +128,7 @@ impl ResponseState {
 
     fn theirs(&self, worker: &mut Worker, status: u16, headers: &Headers<'_>, end_of_stream: bool) -> Answer {
         let Some(route) = worker.plan.route(self.visit.route) else { return Answer::Awaited };
-        let wanted = route.classifier.header_names(worker.wants_detail());
+        let wanted = route.classifier.header_names(self.visit.pass.is_some() || worker.wants_detail());
         let kept = wanted
             .filter_map(|name| headers.get(name).map(|value| (name.as_bytes().to_vec(), value.to_vec())))
             .collect();
@@ -170,13 +183,11 @@ impl ResponseState {
         self.forget_hold(worker);
         match self.judge(worker, shell) {
             Some((verdict, _)) if end_of_stream => {
-                effects.commands.extend(answer::headers(&verdict, &self.visit));
+                self.ready = Some(verdict.clone());
                 self.answer = Answer::Judged(verdict);
             }
             // A document that has ended, or is none, says all that it will, whatever may follow.
-            Some((verdict, Scan::Complete | Scan::Malformed)) => {
-                effects.commands.extend(answer::headers(&verdict, &self.visit))
-            }
+            Some((verdict, Scan::Complete | Scan::Malformed)) => self.ready = Some(verdict),
             _ => worker.released(Release::LengthUnknown),
         }
     }
@@ -190,26 +201,45 @@ impl ResponseState {
         }
     }
 
-    /// Ends the visit if the answer is whole or is not the upstream's.
+    /// Ends the visit if the answer is whole or is not the upstream's. A failed one may make way for another channel's.
     pub(super) fn advance(
-        self: Box<Self>,
+        mut self: Box<Self>,
         worker: &mut Worker,
         end_of_stream: bool,
         shell: &mut dyn Shell,
         effects: &mut Effects,
     ) -> Exchange {
+        if let Some(verdict) = self.ready.take() {
+            let plan = Rc::clone(&worker.plan);
+            let course = course::of_failure(worker, &plan, &self.visit, &verdict, shell);
+            if let (Some(course), Some(asked)) = (course, self.visit.asked) {
+                self.visit.exit(worker, &verdict, shell, effects);
+                worker.governor.relay_begins(asked.first);
+                return Relay::new(self.visit, asked, Origin::Answer(verdict), course).go_on(worker, shell, effects);
+            }
+            if self.is_told(worker) {
+                effects.commands.extend(answer::headers(&verdict, &self.visit));
+            }
+        }
         let over = end_of_stream || matches!(self.answer, Answer::Ours(_));
         if !over {
             return Exchange::Response(self);
         }
         let verdict = self.verdict(worker, shell);
-        self.visit.exit(worker, &verdict, shell, effects);
+        self.end(worker, &verdict, shell, effects);
         Exchange::Ended
+    }
+
+    fn end(&mut self, worker: &mut Worker, verdict: &Verdict, shell: &mut dyn Shell, effects: &mut Effects) {
+        effects.commands.extend(letter::of_end(worker, &self.visit, verdict));
+        self.visit.exit(worker, verdict, shell, effects);
+        self.visit.drill_over(worker, StruckEnd::Lost);
     }
 
     /// The exchange has ended before its answer did.
     pub(super) fn abort(mut self, worker: &mut Worker, shell: &mut dyn Shell, effects: &mut Effects) {
         self.forget_hold(worker);
+        worker.delays.forget(self.visit.stream);
         let details = shell.code_details().unwrap_or_default();
         let messages = self.visit.facts.messages();
         let verdict = match Transport::of_details(&details) {
@@ -217,12 +247,15 @@ impl ResponseState {
             // What was answered in part has not been said.
             Transport::ClientGone | Transport::Answered | Transport::Local(_) => self.client_gone(worker, shell),
         };
-        self.visit.exit(worker, &verdict, shell, effects);
+        self.end(worker, &verdict, shell, effects);
     }
 
     /// A client that leaves has usually run out of patience: past the objective that is a time-out of the node, before
     /// it nothing is known.
     fn client_gone(&self, worker: &Worker, shell: &mut dyn Shell) -> Verdict {
+        if self.visit.waits {
+            return Verdict::uniform(OutcomeClass::Unknown, Fate::NotSent, self.visit.facts.messages());
+        }
         let waited = shell.now().since(self.visit.entered);
         let limit = worker.plan.node(self.visit.node).map(|node| node.objective.limit);
         let late = limit.is_some_and(|limit| waited > limit);
@@ -263,10 +296,15 @@ impl ResponseState {
             (Some(body), _) => Body::Beginning(body.bytes()),
         };
         let recipients = self.visit.facts.recipients;
-        let detail = worker.wants_detail();
-        let answer = classify::Answer { status: *status, headers: &headers, body, recipients, detail };
+        let mut answer =
+            classify::Answer { status: *status, headers: &headers, body, recipients, detail: worker.wants_detail() };
         let route = worker.plan.route(self.visit.route)?;
-        let (verdict, scan) = route.classifier.judge(&answer, &mut || shell.wall_clock());
+        let (mut verdict, scan) = route.classifier.judge(&answer, &mut || shell.wall_clock());
+        // For how long a channel is closed is worth a second look; few answers need one.
+        if !answer.detail && matches!(verdict.call, OutcomeClass::RateLimited | OutcomeClass::QuotaApp) {
+            answer.detail = true;
+            verdict = route.classifier.judge(&answer, &mut || shell.wall_clock()).0;
+        }
         let is_partial = *coding != Coding::Identity && !decoded.as_ref().is_some_and(|(_, all)| *all);
         Some((verdict, if is_partial && scan != Scan::Complete { Scan::Cut } else { scan }))
     }

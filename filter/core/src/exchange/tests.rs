@@ -5,6 +5,7 @@ mod endings;
 mod held;
 mod property;
 mod receipts;
+mod relays;
 mod scenario;
 mod trace;
 mod visits;

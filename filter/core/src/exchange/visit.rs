@@ -1,21 +1,25 @@
 //! The part of an exchange that lives from its first step to its last.
 
+use super::original::Original;
 use super::{Command, Effects, Shell};
 use crate::adapter::{OperationKind, RecipientKind};
 use crate::classify::Verdict;
+use crate::drill::{DrillId, StruckEnd};
 use crate::extract::{Facts, Sensitive};
+use crate::few;
+use crate::governor::{Ask, End, Pass};
 use crate::hold::StreamId;
 use crate::observe::{NodeExit, ReceiptExit, ReceiptResult};
 use crate::open::OpenId;
 use crate::outcome::{Fate, OutcomeClass};
-use crate::plan::{BusinessId, NodeId, Route, RouteId};
+use crate::plan::{BusinessId, ChannelId, NodeId, Route, RouteId};
 use crate::receipt::Reported;
 use crate::redact;
 use crate::report::{Report, StatusReport, VisitReport};
 use crate::time::{Monotonic, as_millis};
 use crate::trace::{Recipient, TraceParent};
 use crate::worker::{Bypass, Worker};
-use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A visit whose node is known.
@@ -32,11 +36,34 @@ pub(super) struct Visit {
     pub(super) path: Option<String>,
     /// Whether the request's body was not read, or was not what the route reads.
     pub(super) unread: bool,
+    /// The channel that the application asked, and the one that is asked; none at a node that is no channel's.
+    pub(super) asked: Option<Asked>,
+    /// A hash of the message's key, equal for every try of one message.
+    pub(super) key: u64,
+    /// Leave to call the channel.
+    pub(super) pass: Option<Pass>,
+    /// Whether the request has surely not left: it waited for its body when it ended.
+    pub(super) waits: bool,
+    /// The request, for as long as another channel may have to take its message.
+    pub(super) original: Option<Box<Original>>,
+    /// The drill that has hit it.
+    drill: Option<DrillId>,
+    /// Whether one has, even if its end has been told.
+    pub(super) is_drill: bool,
     /// What a receipt reports, from the end of the request on: what it was read from is not kept until the answer.
     reported: Vec<Reported>,
     /// What the vendor was asked for; none at a node that is no vendor's.
     operation: Option<OperationKind>,
     open: Option<OpenId>,
+}
+
+/// Whom a message was meant for, and who is asked to take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// By the application.
+    pub(super) first: ChannelId,
+    /// By us; the same unless a rule has moved it.
+    pub(super) now: ChannelId,
 }
 
 impl Visit {
@@ -51,45 +78,163 @@ impl Visit {
         let of_route = worker.plan.route(route)?;
         let node = of_route.node;
         let operation = of_route.operation;
+        let asked = of_route.channel.map(|channel| Asked { first: channel, now: channel });
         let business = business(worker, node, &facts);
         let open = worker.open.enter(node, business, entered);
         if open.is_none() {
             worker.bypass(Bypass::OpenTableFull);
         }
-        let (context, path, unread, reported) = (None, None, false, Vec::new());
-        Some(Self { stream, route, node, business, facts, entered, context, path, unread, reported, operation, open })
+        Some(Self {
+            stream,
+            route,
+            node,
+            business,
+            facts,
+            entered,
+            context: None,
+            path: None,
+            unread: false,
+            asked,
+            key: 0,
+            pass: None,
+            waits: false,
+            original: None,
+            drill: None,
+            is_drill: false,
+            reported: Vec::new(),
+            operation,
+            open,
+        })
     }
 
-    /// The request has said all that it will.
-    pub(super) fn settle(&mut self, worker: &mut Worker) {
+    /// The visit of another channel that is asked to take the message, by `route`.
+    pub(super) fn of_other(
+        &self,
+        worker: &mut Worker,
+        channel: ChannelId,
+        route: RouteId,
+        now: Monotonic,
+    ) -> Option<Self> {
+        let mut facts = self.facts.clone();
+        facts.conditions = 0;
+        let mut other = Self::enter(worker, self.stream, route, facts, now)?;
+        other.asked = self.asked.map(|asked| Asked { now: channel, ..asked });
+        other.key = self.key;
+        other.business = self.business;
+        let context = self.context.as_ref();
+        other.context = context.map(|context| context.child(worker.span_id(), context.flags.sampled()));
+        Some(other)
+    }
+
+    /// The request itself goes to another channel, by `route`.
+    pub(super) fn move_to(&mut self, worker: &mut Worker, channel: ChannelId, route: RouteId, pass: Pass) {
+        self.leave(worker);
+        if let Some(of_route) = worker.plan.route(route) {
+            (self.route, self.node, self.operation) = (route, of_route.node, of_route.operation);
+        }
+        self.asked = self.asked.map(|asked| Asked { now: channel, ..asked });
+        self.pass = Some(pass);
+        self.enter_again(worker);
+    }
+
+    /// It is seen no more among the open visits.
+    pub(super) fn leave(&mut self, worker: &mut Worker) {
+        if let Some(open) = self.open.take() {
+            worker.open.leave(open);
+        }
+        if let Some(pass) = self.pass.take() {
+            worker.governor.forget(pass);
+        }
+    }
+
+    /// The channel that was asked takes it whatever its state is: there is no other.
+    pub(super) fn pass_anyway(&mut self, worker: &mut Worker, now: Monotonic) {
+        if let Some(asked) = self.asked.filter(|_| self.is_message()) {
+            let plan = Rc::clone(&worker.plan);
+            self.pass = worker.governor.pass(&plan, &self.ask(asked.now, self.route), now);
+        }
+    }
+
+    /// It is seen again.
+    pub(super) fn enter_again(&mut self, worker: &mut Worker) {
+        self.open = worker.open.enter(self.node, self.business, self.entered);
+    }
+
+    /// What the rules are asked about the message, should `channel` take it by `route`.
+    pub(super) fn ask(&self, channel: ChannelId, route: RouteId) -> Ask {
+        Ask {
+            channel,
+            route,
+            credential: self.facts.credential,
+            key: self.key,
+            priority: self.facts.priority,
+            business: self.business,
+            messages: self.facts.messages(),
+            is_known: true,
+        }
+    }
+
+    /// Works out whose message it is by what the request has said so far.
+    pub(super) fn identify(&mut self, worker: &mut Worker) {
         self.business = business(worker, self.node, &self.facts);
         if self.facts.priority.is_none() {
-            self.facts.priority = worker.plan.business_by_id(self.business).and_then(|business| business.priority);
+            self.facts.priority = priority_of(worker, self.business);
         }
         if let Some(open) = self.open {
             worker.open.set_business(open, self.business);
         }
+        self.set_key(worker, None);
+    }
+
+    /// The same for now, by what the beginning of its body has `told`: the rest is read when it is in.
+    pub(super) fn identify_by(&mut self, told: &Facts, worker: &mut Worker) {
+        self.business = business(worker, self.node, told);
+        self.facts.priority = self.facts.priority.or(told.priority).or_else(|| priority_of(worker, self.business));
+        self.set_key(worker, Some(told));
+    }
+
+    /// A message without an id keeps the key that was drawn for it.
+    fn set_key(&mut self, worker: &mut Worker, told: Option<&Facts>) {
+        let facts = told.unwrap_or(&self.facts);
+        if self.asked.is_some() && (self.key == 0 || !facts.message_ids.is_empty()) {
+            self.key = worker.message_key(facts);
+        }
+    }
+
+    /// Whether the vendor only checks the message, or hands it on.
+    pub(super) fn is_dry_run(&self, worker: &Worker) -> bool {
+        let dry_run = worker.plan.route(self.route).map_or(0, |route| route.dry_run);
+        self.facts.conditions & dry_run != 0
+    }
+
+    /// The request has said all that it will.
+    pub(super) fn settle(&mut self, worker: &mut Worker) {
         let route = worker.plan.route(self.route);
         if let Some(receipt) = route.and_then(|route| route.receipt.as_ref()) {
             self.reported = receipt.statuses(&std::mem::take(&mut self.facts.receipt));
         }
-        let dry_run = route.map_or(0, |route| route.dry_run);
-        if self.facts.conditions & dry_run != 0 {
+        if self.is_dry_run(worker) {
             self.operation = Some(OperationKind::DryRun);
         }
     }
 
     /// Whether it hands a message on: to a vendor, or to a node that is none.
-    fn is_message(&self) -> bool {
+    pub(super) fn is_message(&self) -> bool {
         matches!(self.operation, None | Some(OperationKind::Send))
     }
 
     /// Leaves the node.
-    pub(super) fn exit(self, worker: &mut Worker, verdict: &Verdict, shell: &mut dyn Shell, effects: &mut Effects) {
-        let duration = shell.now().since(self.entered);
-        if let Some(open) = self.open {
-            worker.open.leave(open);
-        }
+    pub(super) fn exit(
+        &mut self,
+        worker: &mut Worker,
+        verdict: &Verdict,
+        shell: &mut dyn Shell,
+        effects: &mut Effects,
+    ) {
+        let now = shell.now();
+        let duration = now.since(self.entered);
+        self.give_back(worker, verdict, now, duration, shell);
+        self.leave(worker);
         let accepted = self.is_message() && verdict.fate == Fate::Accepted;
         let submitted = self.facts.submitted_at.filter(|_| accepted);
         let message_time = submitted.map(|submitted| shell.wall_clock().since(submitted));
@@ -109,6 +254,41 @@ impl Visit {
             if let Some(report) = self.report(worker, verdict, statuses, result, duration) {
                 effects.commands.push(Command::Report(Box::new(report)));
             }
+        }
+    }
+
+    /// Tells the rules how the call has ended.
+    fn give_back(
+        &mut self,
+        worker: &mut Worker,
+        verdict: &Verdict,
+        now: Monotonic,
+        duration: Duration,
+        shell: &mut dyn Shell,
+    ) {
+        if !self.is_message() {
+            return;
+        }
+        let Some(pass) = self.pass.take() else { return };
+        let limit = worker.plan.node(self.node).map(|node| node.objective.limit);
+        let on_time = limit.is_none_or(|limit| duration <= limit);
+        let end = End { verdict, on_time };
+        let plan = Rc::clone(&worker.plan);
+        worker.governor.end(&plan, pass, &end, now, &mut || shell.wall_clock());
+        if verdict.fate == Fate::Accepted {
+            self.drill_over(worker, StruckEnd::Accepted);
+        }
+    }
+
+    /// A drill hits it.
+    pub(super) fn struck(&mut self, drill: DrillId) {
+        (self.drill, self.is_drill) = (Some(drill), true);
+    }
+
+    /// The message ends so, if a drill has hit it and its end has not been told.
+    pub(super) fn drill_over(&mut self, worker: &mut Worker, end: StruckEnd) {
+        if let Some(drill) = self.drill.take() {
+            worker.governor.struck_over(drill, end);
         }
     }
 
@@ -176,11 +356,11 @@ impl Visit {
 
     /// The vendor's ids, less what is no id but the recipient itself.
     fn ids(&self, verdict: &Verdict) -> Vec<String> {
-        let known: BTreeSet<&str> = self.facts.recipients_kept.iter().map(Sensitive::expose).collect();
+        let known = few::set(self.facts.recipients_kept.iter().map(Sensitive::expose));
         verdict.vendor_ids.iter().filter(|id| !known.contains(id.as_str())).cloned().collect()
     }
 
-    fn business_name(&self, worker: &Worker) -> Option<String> {
+    pub(super) fn business_name(&self, worker: &Worker) -> Option<String> {
         let business = Some(self.business).filter(|business| *business != BusinessId::NONE)?;
         worker.plan.business_by_id(business).map(|business| business.name.clone().into())
     }
@@ -197,7 +377,7 @@ impl Visit {
         StatusReport { vendor_id: reported.vendor_id.clone(), recipient, status: reported.status }
     }
 
-    fn hashes(&self, worker: &Worker, route: &Route) -> Vec<String> {
+    pub(super) fn hashes(&self, worker: &Worker, route: &Route) -> Vec<String> {
         let kept = self.facts.recipients_kept.iter();
         kept.filter_map(|recipient| self.hash(worker, route.recipient_kind, recipient)).collect()
     }
@@ -208,7 +388,7 @@ impl Visit {
         Some(key.recipient_hash(self.tenant(worker), recipient).to_string())
     }
 
-    fn tenant<'a>(&'a self, worker: &'a Worker) -> &'a str {
+    pub(super) fn tenant<'a>(&'a self, worker: &'a Worker) -> &'a str {
         self.facts.tenant.as_deref().unwrap_or(&worker.plan.settings.tenant)
     }
 }
@@ -217,4 +397,8 @@ impl Visit {
 fn business(worker: &Worker, node: NodeId, facts: &Facts) -> BusinessId {
     let of_messages = worker.plan.node(node).is_some_and(|node| node.counts_messages);
     if of_messages { worker.plan.business(facts.business.as_deref()) } else { BusinessId::NONE }
+}
+
+fn priority_of(worker: &Worker, business: BusinessId) -> Option<u8> {
+    worker.plan.business_by_id(business).and_then(|business| business.priority)
 }

@@ -17,6 +17,8 @@ pub struct Reader {
     /// The best source in the body for each half of a message's key.
     message_id_in_body: Option<Rank>,
     tenant_in_body: Option<Rank>,
+    /// Whether the body may tell business or priority.
+    ranks_in_body: bool,
     conditions: u32,
     body_conditions: u32,
 }
@@ -74,6 +76,7 @@ impl ReaderBuilder {
             *best = Some(best.map_or(rank, |best| best.min(rank)));
         }
         if rank.in_body {
+            reader.ranks_in_body |= matches!(field, Field::Business | Field::Priority);
             reader.wants.push((source.place.clone(), want.clone()));
             reader.body.add(&source.place, want);
         } else {
@@ -100,6 +103,11 @@ impl Reader {
         let id = better(self.message_id_in_body, facts.ranks.message_id);
         // The tenant alone derives nothing.
         id || (!facts.message_ids.is_empty() && better(self.tenant_in_body, facts.ranks.tenant))
+    }
+
+    /// Whether the body may tell how important the message is.
+    pub const fn body_may_rank(&self) -> bool {
+        self.ranks_in_body
     }
 
     /// The bits of all conditions, and of those that the body can answer.

@@ -100,6 +100,8 @@ fn is_allowed(command: &Command, told: bool) -> bool {
         Command::SetResponseHeader(name, _) => told && is_ours(name),
         Command::RemoveResponseHeader(name) => told && is_ours(name),
         Command::Report(_) => true,
+        // No rule is in the config, so nothing is answered, sent or told in anybody's stead.
+        Command::Reply(_) | Command::Call(_) | Command::Record(_) => false,
     }
 }
 

@@ -1,5 +1,8 @@
 //! Channels: a name in the config and an adapter become nodes and routes.
 
+mod ends;
+mod message;
+
 use super::names::{check_name, host, upper};
 use super::node::{add_conditions, hosts, path_pattern};
 use super::{Builder, Faults, compile, objective};
@@ -9,7 +12,8 @@ use crate::config::decode::without_text;
 use crate::config::wire::ChannelWire;
 use crate::extract::{Field, ReaderBuilder};
 use crate::outcome::OutcomeClass;
-use crate::plan::{Node, NodeId, Objective, Route};
+use crate::plan::{ChannelId, Node, NodeId, Objective, Route};
+use crate::typed;
 use std::time::Duration;
 
 const DEFAULT_LIMIT: Duration = Duration::from_secs(2);
@@ -67,12 +71,13 @@ fn add(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Vec<Bo
         builder.faults.add(format!("{at}.hosts"), "is needed: this adapter has no hosts of its own");
     }
     let objective = objective(wire.objective.as_ref(), &format!("{at}.objective"), DEFAULT_LIMIT, builder.faults);
+    let id = ChannelId(u16::try_from(builder.plan.channels.len()).unwrap_or(u16::MAX));
     let mut nodes: Vec<(&str, NodeId)> = Vec::new();
     for (number, operation) in adapter.operation.iter().enumerate() {
         let suffix = operation.kind.node_suffix();
         let known = nodes.iter().find(|(known, _)| *known == suffix).map(|(_, node)| *node);
         let node = known.unwrap_or_else(|| {
-            let node = add_node(builder, wire, operation.kind, objective, at);
+            let node = add_node(builder, wire, (id, operation.kind), objective, at);
             nodes.push((suffix, node));
             node
         });
@@ -83,9 +88,20 @@ fn add(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Vec<Bo
             served.extend(hosts.iter().filter(|host| !operation.hosts.iter().any(|own| *own == ***host)).cloned());
         }
         for path in &operation.paths {
-            let Some(route) = route(builder, wire, &adapter, operation, node, (at, number, path)) else { continue };
+            let Some(route) = route(builder, wire, &adapter, operation, (id, node), (at, number, path)) else {
+                continue;
+            };
             let route = builder.add_route(route);
             builder.plan.outbound.add(&served, route);
+        }
+    }
+    // One that sends nothing is known by whatever else it does.
+    let sends = nodes.iter().find(|(suffix, _)| *suffix == OperationKind::Send.node_suffix()).or(nodes.first());
+    if let Some((_, node)) = sends {
+        let place = ends::Place { wire, adapter: &adapter, hosts: &hosts, at };
+        if let Some(channel) = ends::channel(&place, *node, builder.faults) {
+            builder.plan.channels.push(channel);
+            builder.adapters.push(adapter);
         }
     }
     Some(hosts)
@@ -120,11 +136,10 @@ pub(super) fn adapter(
     match patched(document, channel.map_or(&none, |channel| &channel.overrides)) {
         Ok(adapter) => Some(adapter),
         Err(error) => {
-            let path = error.path().to_string();
-            builder.faults.add(
-                format!("{at}.overrides.{path}"),
-                format!("makes no adapter: {}", without_text(&error.into_inner().to_string())),
-            );
+            let path = typed::below(&error.path());
+            builder
+                .faults
+                .add(format!("{at}.overrides.{path}"), format!("makes no adapter: {}", without_text(error.message())));
             None
         }
     }
@@ -133,7 +148,7 @@ pub(super) fn adapter(
 fn add_node(
     builder: &mut Builder<'_>,
     wire: &ChannelWire,
-    kind: OperationKind,
+    (id, kind): (ChannelId, OperationKind),
     objective: Objective,
     at: &str,
 ) -> NodeId {
@@ -147,6 +162,7 @@ fn add_node(
     let node = Node {
         name: name.into(),
         channel: wire.name.as_str().into(),
+        channel_id: Some(id),
         objective,
         counts_messages: kind.node_suffix() == OperationKind::Send.node_suffix(),
     };
@@ -158,7 +174,7 @@ fn route(
     wire: &ChannelWire,
     adapter: &Adapter,
     operation: &Operation,
-    node: NodeId,
+    (channel, node): (ChannelId, NodeId),
     (at, number, path): (&str, usize, &str),
 ) -> Option<Route> {
     // An adapter that is built in has been tested; a fault in it is still reported and never a panic.
@@ -176,6 +192,14 @@ fn route(
         reader.field(field, &compile(list.iter(), &format!("{at}.{name}"), captures, builder.faults));
     }
     builder.message_sources(&mut reader);
+    // Their faults are told of the rule.
+    for (_, rule) in builder.wire.rules.iter() {
+        let auto = rule.auto.as_ref().map(|auto| (&auto.channel, &auto.credential));
+        let limit = rule.limit.as_ref().map(|limit| (&limit.channel, &limit.credential));
+        for (_, list) in auto.into_iter().chain(limit).filter(|(channel, _)| **channel == wire.name) {
+            reader.field(Field::Credential, &compile(list.iter(), "", captures, &mut Faults::default()));
+        }
+    }
     reader.adapter_follows();
     let recipients = if wire.recipients.is_empty() { operation.recipients.as_slice() } else { &[] };
     let of_adapter = [
@@ -213,12 +237,14 @@ fn route(
     };
     Some(Route {
         node,
+        channel: Some(channel),
         operation: Some(operation.kind),
         methods,
         reader: reader.build(),
         recipient_kind: operation.recipient_kind,
         when: when_bits,
         dry_run: dry_run_bits,
+        message: message::reader(builder, wire, adapter, operation, captures, &in_adapter),
         receipt: None,
         shown: operation.shown.iter().map(|name| name.as_str().into()).collect(),
         classifier,

@@ -27,6 +27,7 @@ fn add(builder: &mut Builder<'_>, wire: &NodeWire, at: &str) {
     let node = Node {
         name: wire.name.as_str().into(),
         channel: Node::NO_CHANNEL.into(),
+        channel_id: None,
         objective: objective(wire.objective.as_ref(), &format!("{at}.objective"), DEFAULT_LIMIT, builder.faults),
         counts_messages: true,
     };
@@ -48,6 +49,7 @@ fn add(builder: &mut Builder<'_>, wire: &NodeWire, at: &str) {
     let when = add_conditions(&mut reader, 0, &conditions, &format!("{at}.when"), &captures, builder.faults);
     let route = Route {
         node: id,
+        channel: None,
         operation: None,
         methods: methods(&wire.methods, &format!("{at}.methods"), builder.faults),
         path,
@@ -55,6 +57,7 @@ fn add(builder: &mut Builder<'_>, wire: &NodeWire, at: &str) {
         recipient_kind: wire.recipient_kind,
         when,
         dry_run: 0,
+        message: None,
         receipt: None,
         shown: Vec::new(),
         classifier: classifier(&wire.response, &format!("{at}.response"), builder.faults),
@@ -75,6 +78,7 @@ pub(super) fn service(builder: &mut Builder<'_>) {
     let node = Node {
         name: upper(service).into(),
         channel: Node::NO_CHANNEL.into(),
+        channel_id: None,
         objective: objective(None, "$.service", DEFAULT_LIMIT, builder.faults),
         counts_messages: true,
     };
@@ -83,6 +87,7 @@ pub(super) fn service(builder: &mut Builder<'_>) {
     builder.message_sources(&mut reader);
     let route = Route {
         node,
+        channel: None,
         operation: None,
         methods: vec!["POST".into(), "PUT".into()],
         path: None,
@@ -90,6 +95,7 @@ pub(super) fn service(builder: &mut Builder<'_>) {
         recipient_kind: RecipientKind::default(),
         when: 0,
         dry_run: 0,
+        message: None,
         receipt: None,
         shown: Vec::new(),
         classifier: classifier(&Response::default(), "$.service", builder.faults),

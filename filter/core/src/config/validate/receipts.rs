@@ -65,7 +65,9 @@ fn node(builder: &mut Builder<'_>, channel: &str, at: &str) -> NodeId {
         return id;
     }
     let objective = objective(None, at, DEFAULT_LIMIT, builder.faults);
-    builder.add_node(Node { name: name.into(), channel: channel.into(), objective, counts_messages: false }, at)
+    // Receipts come before the channels themselves, and never move a breaker: the label is all that ties them.
+    let (name, channel) = (name.into(), channel.into());
+    builder.add_node(Node { name, channel, channel_id: None, objective, counts_messages: false }, at)
 }
 
 fn route(builder: &mut Builder<'_>, receipt: &adapter::Receipt, node: NodeId, path: &PathPattern, at: &str) -> Route {
@@ -89,6 +91,7 @@ fn route(builder: &mut Builder<'_>, receipt: &adapter::Receipt, node: NodeId, pa
         add_conditions(&mut reader, when.len(), &opaque, &format!("{at}.opaque"), captures, builder.faults);
     Route {
         node,
+        channel: None,
         operation: Some(OperationKind::Receipt),
         methods: vec!["POST".into(), "PUT".into()],
         path: Some(path.clone()),
@@ -96,6 +99,7 @@ fn route(builder: &mut Builder<'_>, receipt: &adapter::Receipt, node: NodeId, pa
         recipient_kind: receipt.recipient_kind,
         when: when_bits,
         dry_run: 0,
+        message: None,
         receipt: Some(Receipt::new(receipt, opaque_bits)),
         shown: Vec::new(),
         classifier: classifier(&crate::adapter::Response::default(), at, builder.faults),

@@ -2,7 +2,7 @@
 
 use super::names::check_business;
 use super::{Faults, objective};
-use crate::config::wire::{ConfigWire, RecipientMode};
+use crate::config::wire::{ConfigWire, ContentPart, RecipientMode};
 use crate::plan::{Business, Settings};
 use crate::trace::{CountryCode, Ratio};
 use std::time::Duration;
@@ -51,6 +51,7 @@ pub(super) fn settings(wire: &ConfigWire, faults: &mut Faults) -> Settings {
         max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
         blocked_after: blocked_after(wire, faults),
         sample_ratio,
+        content: (tells(wire, ContentPart::Title), tells(wire, ContentPart::Body)),
         hash_recipients: wire.recipient == RecipientMode::Hash,
         country_code,
         message_objective: objective(
@@ -82,15 +83,24 @@ fn blocked_after(wire: &ConfigWire, faults: &mut Faults) -> Vec<Duration> {
 
 /// `none` and `other` stand before the listed ones.
 pub(super) fn businesses(wire: &ConfigWire, faults: &mut Faults) -> Vec<Business> {
-    let mut businesses: Vec<Business> =
-        ["none", "other"].map(|name| Business { name: name.into(), priority: None }).to_vec();
+    let mut businesses: Vec<Business> = ["none", "other"]
+        .map(|name| Business { name: name.into(), priority: None, value: Business::DEFAULT_VALUE })
+        .to_vec();
     for (index, business) in wire.businesses.iter() {
         let path = format!("$.businesses[{index}].name");
         check_business(&business.name, &path, faults);
         if businesses.iter().skip(2).any(|known| *known.name == *business.name) {
             faults.add(path, format!("a second business named `{}`", business.name));
         }
-        businesses.push(Business { name: business.name.as_str().into(), priority: business.priority });
+        businesses.push(Business {
+            name: business.name.as_str().into(),
+            priority: business.priority,
+            value: business.value.unwrap_or(Business::DEFAULT_VALUE),
+        });
     }
     businesses
+}
+
+fn tells(wire: &ConfigWire, part: ContentPart) -> bool {
+    wire.content.iter().any(|(_, told)| *told == part)
 }

@@ -2,17 +2,20 @@
 //! does. It refuses what the real one would refuse: changing headers that have left, holding what has no body.
 
 use super::super::*;
-use super::world::{Asked, FakeShell, Request};
+use super::world::{FakeShell, Request};
+use crate::board::SharedData;
 use crate::config;
 use crate::hold::HoldProof;
 use crate::report::VisitReport;
-use crate::time::as_millis;
+use crate::time::WallClock;
 use crate::trace::Key;
 use crate::worker::Release;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+mod seen;
 
 pub(super) const SECRET: &[u8] = b"pointsman-test-secret-1";
 pub(super) const CALLS: &str = "pointsman_node_calls_total";
@@ -38,6 +41,11 @@ pub(super) struct Scenario {
     told: Vec<(String, String)>,
     answer_held: bool,
     reports: Vec<VisitReport>,
+    /// Calls of our own, answers of our own and records of this exchange.
+    pub(super) calls: Vec<Call>,
+    pub(super) replies: Vec<Reply>,
+    pub(super) records: Vec<Event>,
+    shared: SharedMemory,
     totals: BTreeMap<String, u64>,
     samples: Vec<(String, u64)>,
 }
@@ -64,6 +72,10 @@ impl Scenario {
             told: Vec::new(),
             answer_held: false,
             reports: Vec::new(),
+            calls: Vec::new(),
+            replies: Vec::new(),
+            records: Vec::new(),
+            shared: SharedMemory::default(),
             totals: BTreeMap::new(),
             samples: Vec::new(),
         }
@@ -77,8 +89,13 @@ impl Scenario {
     /// A request that is nothing but headers.
     pub(super) fn open_without_body(&mut self, request: &Request) -> &mut Self {
         self.begin(request, true);
-        assert!(!self.held, "what has no body would be held until the tick");
+        assert!(!self.waits_for_body(self.held), "what has no body would be held until the tick");
         self
+    }
+
+    /// Whether what is held waits for a body, and for nothing that we have done.
+    fn waits_for_body(&self, held: bool) -> bool {
+        held && self.exchange.relayed_half().is_none() && self.replies.is_empty()
     }
 
     /// A whole request.
@@ -92,6 +109,9 @@ impl Scenario {
         self.shell = FakeShell { now: self.shell.now, wall_clock: self.shell.wall_clock, ..FakeShell::default() };
         self.reports.clear();
         self.told.clear();
+        self.calls.clear();
+        self.replies.clear();
+        self.records.clear();
         self.answer_held = false;
         let (stream, direction, edge) = (self.stream, request.direction, request.edge);
         let headers = borrowed(&request.headers);
@@ -109,7 +129,7 @@ impl Scenario {
         let size = self.shell.buffer.len();
         let flow = self.step(|exchange, worker, shell| exchange.request_body(worker, size, end_of_stream, shell));
         self.held &= flow == Flow::Hold;
-        assert!(!(self.held && end_of_stream), "the body is in, but the request is still held");
+        assert!(!(self.waits_for_body(self.held) && end_of_stream), "the body is in, but the request is still held");
         self
     }
 
@@ -117,7 +137,7 @@ impl Scenario {
         self.fill(&[]);
         let flow = self.step(|exchange, worker, shell| exchange.request_trailers(worker, shell));
         self.held &= flow == Flow::Hold;
-        assert!(!self.held, "the request is whole, but still held");
+        assert!(!self.waits_for_body(self.held), "the request is whole, but still held");
         self
     }
 
@@ -150,7 +170,10 @@ impl Scenario {
         let flow =
             self.step(|exchange, worker, shell| exchange.response_headers(worker, &headers, end_of_stream, shell));
         self.answer_held = flow == Flow::Hold;
-        assert!(!(self.answer_held && end_of_stream), "what has no body would be held until the tick");
+        assert!(
+            !(self.waits_for_body(self.answer_held) && end_of_stream),
+            "what has no body would be held until the tick"
+        );
         // A request that is answered while it is held goes nowhere.
         self.held = false;
         self
@@ -165,7 +188,7 @@ impl Scenario {
         let size = self.shell.buffer.len();
         let flow = self.step(|exchange, worker, shell| exchange.response_body(worker, size, end_of_stream, shell));
         self.answer_held &= flow == Flow::Hold;
-        assert!(!(self.answer_held && end_of_stream), "the answer is whole, but still held");
+        assert!(!(self.waits_for_body(self.answer_held) && end_of_stream), "the answer is whole, but still held");
         self
     }
 
@@ -175,6 +198,42 @@ impl Scenario {
         }
         self.step(|exchange, worker, shell| exchange.response_trailers(worker, shell));
         self.answer_held = false;
+        self
+    }
+
+    /// The channel that was asked last answers.
+    pub(super) fn call_answer(&mut self, status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> &mut Self {
+        let status = status.to_string();
+        let headers =
+            [(":status", status.as_str())].into_iter().chain(headers.iter().copied()).collect::<Headers<'_>>();
+        self.call_over(Some(&headers), body.as_ref())
+    }
+
+    /// The call to the channel that was asked last breaks off.
+    pub(super) fn call_breaks(&mut self) -> &mut Self {
+        self.call_over(None, &[])
+    }
+
+    fn call_over(&mut self, headers: Option<&Headers<'_>>, body: &[u8]) -> &mut Self {
+        let half = self.exchange.relayed_half().expect("nobody is being asked");
+        let kept = std::mem::replace(&mut self.shell.buffer, body.to_vec());
+        let flow = self.step(|exchange, worker, shell| exchange.call_response(worker, headers, body.len(), shell));
+        self.shell.buffer = kept;
+        match half {
+            Half::Request => self.held &= flow == Flow::Hold,
+            Half::Response => self.answer_held &= flow == Flow::Hold,
+        }
+        self
+    }
+
+    /// The call that was to be made could not be.
+    pub(super) fn call_fails(&mut self) -> &mut Self {
+        let half = self.exchange.relayed_half().expect("nobody is being asked");
+        let flow = self.step(|exchange, worker, shell| exchange.call_failed(worker, shell));
+        match half {
+            Half::Request => self.held &= flow == Flow::Hold,
+            Half::Response => self.answer_held &= flow == Flow::Hold,
+        }
         self
     }
 
@@ -217,6 +276,12 @@ impl Scenario {
 
     /// The tick of the root context: releases what has been held too long. Its pieces go on and are not seen again.
     pub(super) fn tick(&mut self) -> &mut Self {
+        let wall = WallClock(self.shell.wall_clock);
+        let news = self.worker.tick(self.shell.now, wall, &mut self.shared);
+        self.records.extend(news.events);
+        for stream in self.worker.delays.due(self.shell.now) {
+            self.held &= stream != self.stream;
+        }
         for (stream, _) in self.worker.holds.overdue(self.shell.now) {
             self.worker.released(Release::Timeout);
             if stream == self.stream {
@@ -258,6 +323,9 @@ impl Scenario {
                     self.told.push((name, "removed".to_owned()));
                 }
                 Command::Report(report) => self.reports.push(*report),
+                Command::Call(call) => self.calls.push(*call),
+                Command::Reply(reply) => self.replies.push(*reply),
+                Command::Record(event) => self.records.push(*event),
             }
         }
         assert!(self.held || self.answer_held || effects.flow == Flow::Continue, "what has left cannot be held");
@@ -268,91 +336,27 @@ impl Scenario {
         assert!(self.held, "{name} has left already");
         self.headers.retain(|(known, _)| known != name);
     }
-
-    /// The lines of a request header as the upstream sees them.
-    pub(super) fn upstream(&self, name: &str) -> Vec<String> {
-        let lines = self.headers.iter().filter(|(known, _)| known == name);
-        lines.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
-    }
-
-    /// The request headers as the upstream sees them, without those of the trace.
-    pub(super) fn upstream_without_trace(&self) -> Vec<(String, Vec<u8>)> {
-        let is_trace = |name: &str| matches!(name, "traceparent" | "tracestate");
-        self.headers.iter().filter(|(name, _)| !is_trace(name)).cloned().collect()
-    }
-
-    pub(super) fn is_held(&self) -> bool {
-        self.held
-    }
-
-    pub(super) fn asked(&self) -> Asked {
-        self.shell.asked
-    }
-
-    /// Bytes of bodies that were copied in this exchange.
-    pub(super) fn copied(&self) -> usize {
-        self.shell.copied
-    }
-
-    /// What was reported of this exchange, once at most.
-    pub(super) fn report(&self) -> Option<&VisitReport> {
-        assert!(self.reports.len() <= 1, "{:?}", self.reports);
-        self.reports.first()
-    }
-
-    /// What the caller was told in headers of the answer.
-    pub(super) fn told(&self) -> Vec<(&str, &str)> {
-        self.told.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
-    }
-
-    pub(super) fn is_answer_held(&self) -> bool {
-        self.answer_held
-    }
-
-    /// Every count so far, by encoded name.
-    pub(super) fn all_counts(&mut self) -> BTreeMap<String, u64> {
-        for (id, count) in self.worker.metrics.take_counts() {
-            let name = self.worker.metrics.get(id).unwrap().name.clone();
-            *self.totals.entry(name).or_default() += count;
-        }
-        self.totals.clone()
-    }
-
-    /// The counts of one metric: the values of its labels, then the count.
-    pub(super) fn counts(&mut self, metric: &str) -> Vec<String> {
-        decoded(&self.all_counts(), metric)
-    }
-
-    /// What a histogram got so far: the values of its labels, then the value.
-    pub(super) fn samples(&mut self, metric: &str) -> Vec<String> {
-        while let Some((id, value)) = self.worker.metrics.take_sample() {
-            self.samples.push((self.worker.metrics.get(id).unwrap().name.clone(), value));
-        }
-        self.samples.iter().filter_map(|(name, value)| decode(name, metric, *value)).collect()
-    }
-
-    /// The gauges of one metric that are not zero, as [`counts`](Self::counts).
-    pub(super) fn gauges(&self, metric: &str) -> Vec<String> {
-        let mut gauges = self.worker.gauges(self.shell.now);
-        gauges.retain(|_, value| *value > 0);
-        decoded(&gauges, metric)
-    }
-
-    pub(super) fn now_ms(&self) -> u64 {
-        as_millis(self.shell.now.since(Monotonic(0)))
-    }
 }
 
 fn borrowed(headers: &[(String, Vec<u8>)]) -> Headers<'_> {
     headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect()
 }
 
-fn decoded(values: &BTreeMap<String, u64>, metric: &str) -> Vec<String> {
-    values.iter().filter_map(|(name, value)| decode(name, metric, *value)).collect()
-}
+/// The shared data of a process with one worker.
+#[derive(Default)]
+struct SharedMemory(BTreeMap<String, (Vec<u8>, u32)>);
 
-fn decode(name: &str, metric: &str, value: u64) -> Option<String> {
-    let labels = name.strip_suffix(metric)?;
-    let values = labels.split_terminator(";.;").filter_map(|label| label.split_once("=.=")).map(|(_, value)| value);
-    Some(values.chain([value.to_string().as_str()]).collect::<Vec<_>>().join(" "))
+impl SharedData for SharedMemory {
+    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
+        self.0.get(key).cloned()
+    }
+
+    fn set(&mut self, key: &str, value: &[u8], version: u32) -> bool {
+        let known = self.0.get(key).map(|(_, version)| *version);
+        let fits = version == 0 || known.is_none_or(|known| known == version);
+        if fits {
+            self.0.insert(key.to_owned(), (value.to_vec(), known.unwrap_or(0) + 1));
+        }
+        fits
+    }
 }

@@ -60,6 +60,7 @@ fn the_names_of_series_carry_their_labels() {
     assert_eq!(
         scenario.all_counts().into_keys().collect::<Vec<_>>(),
         [
+            "business=.=order;.;outcome=.=ok;.;pointsman_business_value_total",
             "channel=.=apns;.;code=.=200;.;pointsman_vendor_codes_total",
             "node=.=APNS_PUSH;.;channel=.=apns;.;business=.=order;.;outcome=.=ok;.;pointsman_node_messages_total",
             "node=.=APNS_PUSH;.;channel=.=apns;.;met=.=true;.;pointsman_node_on_time_total",
