@@ -3,7 +3,9 @@
 pub(crate) mod adapters;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod drill;
 pub(crate) mod explain;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod simulate;
+pub(crate) mod switch;

@@ -1,10 +1,12 @@
-//! The demo: stand-ins, a push service, a sidecar with the filter, a stream of pushes, and a table of what the filter saw.
+//! The demo: stand-ins, a push service, a sidecar with the filter, a stream of pushes, and a table of what the filter saw. FCM
+//! gets slow, its messages go to the platform's own gateway, and come back once it is well again.
 //!
 //! Every number of the table is read from the sidecar's metrics, be it Envoy or the native proxy. At the end of a bounded run the table is held
 //! against the stand-ins' own counts, which is the whole point: the filter must know what the vendors know.
 
 mod check;
 mod live;
+mod moves;
 pub(crate) mod push;
 mod rules;
 mod service;
@@ -25,6 +27,7 @@ use crate::envoy::{Protocol, Upstream};
 use crate::sidecar::{Kind, Setup, Sidecar, SidecarError};
 use crate::vendors::{Fault, Vendors, VendorsError};
 use live::Screen;
+use moves::{Moves, Watch};
 use service::Service;
 use traffic::Traffic;
 
@@ -41,13 +44,21 @@ const SECRET: &str = "pointsman-demo-secret-0123456789";
 /// When two vendors begin to fail.
 const TROUBLE_AFTER: Duration = Duration::from_secs(4);
 
-/// How long pushes come in a bounded run.
-const ONCE: Duration = Duration::from_secs(15);
+/// When the slow one of them is well again; the other is out of quota for the day.
+const WELL_AFTER: Duration = Duration::from_secs(11);
+
+/// How long pushes come in a bounded run: until FCM has all of its messages back.
+const ONCE: Duration = Duration::from_secs(25);
+
+/// The credential of the backup, which its cluster puts into requests: no rule and no metric shows it.
+const CREDENTIAL: &str = "Bearer the-gateways-own";
 
 /// How long open pushes may take to end, and how long counts may take to arrive, after a bounded run.
 const SETTLE: Duration = Duration::from_secs(10);
 
+const WELL: &str = "all vendors are well";
 const TROUBLE: &str = "fcm takes 3 s for 4 of 5 sends, oppo answers 200 with code 33 to 3 of 5";
+const RECOVERY: &str = "fcm is well again and gets its messages back step by step; oppo still answers code 33";
 
 /// What the demo needs.
 #[derive(Debug, Clone)]
@@ -56,7 +67,7 @@ pub struct DemoOptions {
     pub sidecar: Kind,
     /// The built filter.
     pub filter_wasm: PathBuf,
-    /// Whether to stop after 15 s of pushes and compare counts; otherwise the demo runs until Ctrl-C.
+    /// Whether to stop after 25 s of pushes, compare counts, and see that messages have moved and come back; otherwise the demo runs until Ctrl-C.
     pub once: bool,
     /// Pushes per second; 150 shows all there is to see.
     pub pushes_per_second: u32,
@@ -92,6 +103,12 @@ pub enum DemoError {
         /// Each count that differs.
         differences: Vec<Difference>,
     },
+    /// The slow vendor's messages did not find their way to its backup, or not back.
+    #[error("the messages of {} did not go to {} and come back: {found}", rules::SLOW, rules::BACKUP)]
+    NotBack {
+        /// How many went, how many came back, and the state at the end.
+        found: String,
+    },
     /// Callers of the push service got something else than its answer.
     #[error("{broken} of {sent} pushes got no answer of the push service")]
     Broken {
@@ -109,13 +126,15 @@ struct Demo {
     traffic: Traffic,
     _service: Service,
     started: Instant,
+    slow: Watch,
     screen: Screen,
 }
 
 /// Runs the demo: until Ctrl-C or SIGTERM, or for a bounded time if `once`.
 ///
 /// # Errors
-/// [`DemoError`]: something did not start, or a bounded run did not end with counts that agree.
+/// [`DemoError`]: something did not start, or a bounded run did not end with counts that agree and with every message back on
+/// its way.
 pub async fn run(options: DemoOptions) -> Result<(), DemoError> {
     let once = options.once;
     // Whatever is under way when the signal comes is dropped, and the sidecar with it.
@@ -142,28 +161,34 @@ impl Demo {
         service.send_through(sidecar.outbound());
         let traffic = Traffic::start(sidecar.inbound(), options.pushes_per_second);
         let screen = Screen::new(sidecar.metrics_url(), vendors.control_addr());
-        Ok(Self { vendors, sidecar, traffic, _service: service, started: Instant::now(), screen })
+        let slow = Watch::default();
+        Ok(Self { vendors, sidecar, traffic, _service: service, started: Instant::now(), slow, screen })
     }
 
     /// Shows the table every second until the time is over, if it has an end.
     async fn watch(&mut self, limit: Option<Duration>) -> Result<(), DemoError> {
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut news = "all vendors are well";
+        let mut news = WELL;
         while limit.is_none_or(|limit| self.started.elapsed() < limit) {
             seconds.tick().await;
-            if news != TROUBLE && self.started.elapsed() >= TROUBLE_AFTER {
+            if news == WELL && self.started.elapsed() >= TROUBLE_AFTER {
                 self.begin_trouble()?;
                 news = TROUBLE;
             }
+            if news == TROUBLE && self.started.elapsed() >= WELL_AFTER {
+                self.vendors.set_fault(rules::SLOW, everyday_fcm())?;
+                news = RECOVERY;
+            }
             let rows = rows(&self.sidecar.scrape().await?);
+            self.slow.observe(&rows, accepted(&self.vendors)?);
             self.screen.show(self.started.elapsed(), news, &rows);
         }
         Ok(())
     }
 
     fn begin_trouble(&self) -> Result<(), VendorsError> {
-        self.vendors.set_fault("fcm", Fault::delay(3_000).share(0.8))?;
+        self.vendors.set_fault(rules::SLOW, Fault::delay(3_000).share(0.8))?;
         self.vendors.set_fault("oppo", Fault::error("33").after(25).share(0.6))
     }
 
@@ -175,18 +200,27 @@ impl Demo {
             let rows = rows(&self.sidecar.scrape().await?);
             let differences = check::compare(&rows, &self.vendors, pushes.sent)?;
             if differences.is_empty() || Instant::now() >= deadline {
-                self.screen.finish(&rows, &differences, pushes);
-                return verdict(differences, pushes);
+                let moves = self.slow.moves(&rows, accepted(&self.vendors)?);
+                self.screen.finish(&rows, &differences, &moves, pushes);
+                return verdict(&moves, differences, pushes);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 }
 
-fn verdict(differences: Vec<Difference>, pushes: traffic::Pushes) -> Result<(), DemoError> {
+/// What the slow vendor has accepted by its own books.
+fn accepted(vendors: &Vendors) -> Result<u64, VendorsError> {
+    Ok(vendors.counts(rules::SLOW)?.messages_accepted)
+}
+
+fn verdict(moves: &Moves, differences: Vec<Difference>, pushes: traffic::Pushes) -> Result<(), DemoError> {
     let traffic::Pushes { sent, broken } = pushes;
     if !differences.is_empty() {
         return Err(DemoError::Counts { differences });
+    }
+    if !moves.there_and_back() {
+        return Err(DemoError::NotBack { found: moves.to_string() });
     }
     if broken > 0 {
         return Err(DemoError::Broken { broken, sent });
@@ -194,11 +228,16 @@ fn verdict(differences: Vec<Difference>, pushes: traffic::Pushes) -> Result<(), 
     Ok(())
 }
 
+fn everyday_fcm() -> Fault {
+    Fault::delay_between(20, 90)
+}
+
 /// Times and refusals of an ordinary day.
 fn everyday(vendors: &Vendors) -> Result<(), VendorsError> {
     let blacklisted = "FailedOperation.PhoneNumberInBlacklist";
     vendors.set_fault("apns", Fault::error("Unregistered").after(20).share(0.03))?;
-    vendors.set_fault("fcm", Fault::delay_between(20, 90))?;
+    vendors.set_fault(rules::SLOW, everyday_fcm())?;
+    vendors.require_credential(rules::BACKUP, CREDENTIAL)?;
     vendors.set_fault("oppo", Fault::delay_between(15, 80))?;
     vendors.set_fault("wechat", Fault::delay_between(30, 140))?;
     vendors.set_fault("sms-tencent", Fault::error_for(blacklisted, 1).share(0.25))
@@ -213,9 +252,10 @@ fn setup(filter_wasm: PathBuf, vendors: &Vendors, service: SocketAddr) -> Result
             _ => Protocol::Http1,
         };
         // The platform's own gateway is a cluster by its role, the vendors are by their channel.
-        let cluster = if vendor == "lc" { "gateway" } else { vendor };
+        let cluster = if vendor == rules::BACKUP { rules::CLUSTER } else { vendor };
         upstreams.insert(cluster.to_owned(), Upstream { addr, protocol });
     }
     let (rules, secret) = (rules::demo_rules()?, SECRET.to_owned());
-    Ok(Setup { filter_wasm, rules, upstreams, workers: WORKERS, secret })
+    let credentials = BTreeMap::from([(rules::CLUSTER.to_owned(), CREDENTIAL.to_owned())]);
+    Ok(Setup { filter_wasm, rules, upstreams, credentials, workers: WORKERS, secret })
 }

@@ -5,6 +5,7 @@
 //! that nothing ever leaves the machine.
 
 mod bootstrap;
+mod credentials;
 mod error;
 mod options;
 mod ports;
@@ -25,6 +26,7 @@ use crate::http::{Version, send};
 use crate::rules::{PluginSettings, render_ecds, replace};
 use crate::scrape::Scrape;
 use bootstrap::Target;
+use credentials::Credentials;
 use ports::{Addresses, Ports, Reserved};
 use process::Process;
 
@@ -35,6 +37,7 @@ pub struct Envoy {
     process: Process,
     addresses: Addresses,
     rules: PathBuf,
+    credentials: Credentials,
     plugin: Option<PluginSettings>,
     _directory: TempDir,
     _nowhere: Reserved,
@@ -59,8 +62,10 @@ impl Envoy {
             filter: &options.filter,
             rules: &rules,
             upstreams: &options.upstreams,
+            credentials: &directory.path().join("credentials"),
         };
         bootstrap::adapt(&mut config, &target)?;
+        let credentials = Credentials::write(&config, target.credentials, &options.credentials)?;
         if let Some(edit) = options.edit {
             edit(&mut config);
         }
@@ -78,7 +83,8 @@ impl Envoy {
         };
         let mut process = Process::spawn(command)?;
         process.ready(&ports.addresses).await?;
-        Ok(Self { process, addresses: ports.addresses, rules, plugin, _directory: directory, _nowhere: ports.nowhere })
+        let (addresses, nowhere) = (ports.addresses, ports.nowhere);
+        Ok(Self { process, addresses, rules, credentials, plugin, _directory: directory, _nowhere: nowhere })
     }
 
     /// Where callers of the push service connect.
@@ -119,6 +125,14 @@ impl Envoy {
     pub fn apply(&self, rules: &str) -> Result<(), EnvoyError> {
         let plugin = self.plugin.as_ref().ok_or(EnvoyError::NoFilter)?;
         Ok(replace(&self.rules, &render_ecds(rules, plugin))?)
+    }
+
+    /// Gives a cluster another credential without a restart; Envoy notices within milliseconds.
+    ///
+    /// # Errors
+    /// [`EnvoyError::NoCredential`] if the bootstrap has no place for it, or [`EnvoyError::Rules`].
+    pub fn set_credential(&self, cluster: &str, value: &str) -> Result<(), EnvoyError> {
+        self.credentials.set(cluster, value)
     }
 
     /// The ECDS file that Envoy watches.

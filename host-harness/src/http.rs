@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full};
 pub use client::{ClientError, TIMEOUT, Version, open, send, send_within};
 pub use pool::Client;
 pub use raw::{RAW_MAX_BYTES, RAW_TIMEOUT, raw};
-pub use server::{Connection, MAX_CONNECTIONS, serve};
+pub use server::{Connection, MAX_CONNECTIONS, serve, serve_until};
 
 /// The body type of every response that this crate serves.
 pub type Body = BoxBody<Bytes, std::io::Error>;

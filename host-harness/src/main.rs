@@ -25,6 +25,10 @@ enum Command {
     Render(cli::rules::Render),
     /// Check a config and replace a target's file by rename, so that Envoy takes it up at once.
     Apply(cli::rules::Apply),
+    /// Force a channel's messages elsewhere for a time, by a rule in the config, or take that back.
+    Switch(Box<cli::switch::Switch>),
+    /// Tell how drills went.
+    Drill(cli::drill::Drill),
     /// Print what each adapter knows of its vendor, or one adapter's document, which a channel's `overrides` change.
     Adapters {
         /// The adapter, such as oppo.
@@ -53,6 +57,8 @@ fn main() -> ExitCode {
         Command::Check { file } => cli::check::run(&file),
         Command::Render(render) => cli::rules::render(&render),
         Command::Apply(apply) => cli::rules::apply(&apply),
+        Command::Switch(switch) => cli::switch::run(&switch),
+        Command::Drill(drill) => cli::drill::run(&drill),
         Command::Adapters { name } => cli::adapters::run(name.as_deref()),
         Command::Vendors { port, control_port } => cli::demo::vendors(port, control_port),
         Command::Demo(demo) => cli::demo::run(demo),

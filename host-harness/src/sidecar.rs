@@ -44,6 +44,8 @@ pub struct Setup {
     pub rules: String,
     /// Where clusters lead, by the cluster's name; nothing answers behind the others.
     pub upstreams: BTreeMap<String, Upstream>,
+    /// The credentials of clusters that have a place for one, by the cluster's name.
+    pub credentials: BTreeMap<String, String>,
     /// How many threads serve.
     pub workers: u32,
     /// The key of hashes and derived trace ids.
@@ -81,6 +83,7 @@ impl Sidecar {
                 let mut options = envoy::Options::new(binary, bootstrap, Filter::Wasm(setup.filter_wasm));
                 options.rules = Rules::Config(setup.rules);
                 options.upstreams = setup.upstreams;
+                options.credentials = setup.credentials;
                 options.concurrency = setup.workers;
                 options.secret = Some(setup.secret);
                 Ok(Self::Envoy(Box::new(Envoy::start(options).await?)))

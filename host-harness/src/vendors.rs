@@ -6,6 +6,7 @@
 mod api;
 mod apns;
 mod body;
+mod books;
 mod control;
 mod fault;
 mod fcm;
@@ -16,27 +17,36 @@ mod received;
 mod serve;
 mod standin;
 mod tencent;
+mod twilio;
 mod wechat;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::http::serve as serve_http;
+use crate::http::{serve as serve_http, serve_until};
 use standin::StandIn;
 
 pub(crate) use api::{Answer, Api, page};
+pub use books::{Book, Books};
 pub use fault::{Effect, Fault, FaultError, Refusal, ResetAt};
-pub use ledger::{Counts, MAX_REQUEST_BYTES, MAX_REQUESTS};
+pub use ledger::{Counts, MAX_BOOKED, MAX_REQUEST_BYTES, MAX_REQUESTS, Sends};
 pub use received::Received;
 pub use serve::serve;
 
 /// Every stand-in, in the order of their ports.
-static ALL: [&dyn Api; 6] =
-    [&apns::Apns, &fcm::Fcm, &oppo::Oppo, &wechat::Wechat, &tencent::TencentSms, &gateway::Gateway];
+static ALL: [&dyn Api; 7] =
+    [&apns::Apns, &fcm::Fcm, &oppo::Oppo, &wechat::Wechat, &tencent::TencentSms, &gateway::Gateway, &twilio::Twilio];
+
+/// How long what is under way may take to end when a vendor begins to refuse connections.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// How long a stand-in waits for its port, should another have it when it takes connections again.
+const PORT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A vendor's API by the name of its stand-in.
 pub(crate) fn api(name: &str) -> Option<&'static dyn Api> {
@@ -107,8 +117,7 @@ impl Vendors {
             let addr = local(&listener)?;
             let stand_in = Arc::new(StandIn::new(api));
             running.push(Running { addr, stand_in: Arc::clone(&stand_in) });
-            let handler = move |request| Arc::clone(&stand_in).handle(request);
-            tasks.spawn(serve_http(listener, handler, std::future::pending()));
+            tasks.spawn(stand(listener, addr, stand_in));
         }
         let listener = listen(control_port).await?;
         let control = local(&listener)?;
@@ -177,6 +186,21 @@ impl Vendors {
         Ok(find(&self.running, vendor)?.stand_in.ledger.counts())
     }
 
+    /// Says what the `authorization` header of sends to this vendor must be: without it, or with another's, the answer is
+    /// 401, and [`Counts::foreign_credentials`] counts requests that carry any other credential.
+    ///
+    /// # Errors
+    /// [`VendorsError::Unknown`].
+    pub fn require_credential(&self, vendor: &str, authorization: &str) -> Result<(), VendorsError> {
+        find(&self.running, vendor)?.stand_in.require_credential(authorization);
+        Ok(())
+    }
+
+    /// How often each message was accepted for each recipient, over all vendors.
+    pub fn books(&self) -> Books {
+        Books::of(self.running.iter().map(|it| (it.stand_in.api.name(), it.stand_in.ledger.sends())))
+    }
+
     /// The last requests as received, oldest first: at most [`MAX_REQUESTS`] of at most [`MAX_REQUEST_BYTES`].
     ///
     /// # Errors
@@ -206,6 +230,28 @@ impl std::fmt::Debug for Running {
             .field("vendor", &self.stand_in.api.name())
             .field("addr", &self.addr)
             .finish_non_exhaustive()
+    }
+}
+
+/// Serves one stand-in for as long as it takes connections, and again once it does.
+async fn stand(mut listener: TcpListener, addr: SocketAddr, stand_in: Arc<StandIn>) {
+    let mut open = stand_in.open.subscribe();
+    loop {
+        let serving = Arc::clone(&stand_in);
+        let handler = move |request| Arc::clone(&serving).handle(request);
+        let mut closing = open.clone();
+        let closed = async move {
+            // The sender lives as long as the stand-in.
+            let _ = closing.wait_for(|open| !*open).await;
+        };
+        serve_until(listener, handler, closed, CLOSING).await;
+        let _ = open.wait_for(|open| *open).await;
+        listener = loop {
+            match TcpListener::bind(addr).await {
+                Ok(listener) => break listener,
+                Err(_) => tokio::time::sleep(PORT_PAUSE).await,
+            }
+        };
     }
 }
 

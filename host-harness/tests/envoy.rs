@@ -65,6 +65,7 @@ async fn every_authority_leads_to_its_own_cluster() -> Result<()> {
         ("oppo-intl", "api-intl.push.oppomobile.com"),
         ("wechat", "api.weixin.qq.com"),
         ("sms-tencent", "sms.tencentcloudapi.com"),
+        ("twilio", "api.twilio.com"),
         ("gateway", "lc.internal"),
     ];
     let mut options = options()?;
@@ -84,6 +85,39 @@ async fn every_authority_leads_to_its_own_cluster() -> Result<()> {
         let (status, _) = push(envoy.outbound(), unknown, Version::Http1).await?;
         assert_eq!(status, StatusCode::NOT_FOUND, "{unknown}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cluster_puts_its_credential_in_the_place_of_the_callers() -> Result<()> {
+    let gateway = echo_of("authorization").await?;
+    let options = options()?.upstream("gateway", gateway).upstream("oppo", gateway).credential("gateway", "Bearer one");
+    let envoy = Envoy::start(options).await?;
+    let seen = async |authority: &str| -> Result<String> {
+        let request = Request::post("/push").header("host", authority).header("authorization", "Bearer of-the-caller");
+        let response = send(envoy.outbound(), Version::Http1, request.body(Bytes::from_static(b"{}"))?).await?;
+        Ok(response.text())
+    };
+    assert_eq!(seen("lc.internal").await?, "Bearer one");
+    assert_eq!(seen("api.push.oppomobile.com").await?, "Bearer of-the-caller", "no other cluster has it");
+    envoy.set_credential("gateway", "Bearer two")?;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while seen("lc.internal").await? != "Bearer two" {
+        ensure!(Instant::now() < deadline, "the old one is still in force; {}", envoy.log());
+        sleep(Duration::from_millis(20)).await;
+    }
+    let (_, config) = get(envoy.admin(), "/config_dump").await?;
+    assert!(!config.contains("Bearer"), "no config shows it");
+    assert!(matches!(envoy.set_credential("oppo", "x"), Err(EnvoyError::NoCredential { .. })));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_credential_the_callers_own_passes() -> Result<()> {
+    let envoy = Envoy::start(options()?.upstream("gateway", echo_of("authorization").await?)).await?;
+    let request = Request::post("/push").header("host", "lc.internal").header("authorization", "Bearer of-the-caller");
+    let response = send(envoy.outbound(), Version::Http1, request.body(Bytes::from_static(b"{}"))?).await?;
+    assert_eq!((response.status, response.text().as_str()), (StatusCode::OK, "Bearer of-the-caller"));
     Ok(())
 }
 
@@ -264,6 +298,20 @@ async fn upstream(name: &'static str, status: StatusCode) -> Result<Server> {
     };
     tokio::spawn(serve(listener, handler, std::future::pending()));
     Ok(Server { addr, requests })
+}
+
+/// A server that answers with the values of a header.
+async fn echo_of(header: &'static str) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    let handler = move |request: Request<_>| {
+        let values = request.headers().get_all(header).iter();
+        let values: Vec<&str> = values.map(|value| value.to_str().unwrap_or("?")).collect();
+        let response = Response::new(full(values.join("; ")));
+        async move { Ok::<_, Infallible>(response) }
+    };
+    tokio::spawn(serve(listener, handler, std::future::pending()));
+    Ok(addr)
 }
 
 async fn get(addr: SocketAddr, path: &str) -> Result<(StatusCode, String)> {

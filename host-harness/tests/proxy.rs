@@ -2,6 +2,8 @@
 
 #[path = "proxy/config.rs"]
 mod config;
+#[path = "proxy/credential.rs"]
+mod credential;
 #[path = "proxy/failures.rs"]
 mod failures;
 #[path = "proxy/messages.rs"]

@@ -1,26 +1,47 @@
 //! `pointsman check`.
 
 use anyhow::Context as _;
-use pointsman_core::config::{self, Faults};
+use pointsman_core::config::{self, Faults, check_time};
 use pointsman_core::plan::Plan;
-use pointsman_core::time::{as_millis, format_duration};
+use pointsman_core::time::{WallClock, as_millis, format_duration};
 use pointsman_host::rules;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 /// `EX_USAGE` of sysexits: the input is at fault, not the program.
 pub(crate) const FAULTY: u8 = 64;
 
 pub(crate) fn run(file: &Path) -> anyhow::Result<ExitCode> {
     let text = read(file)?;
-    match config::load(&text) {
+    match valid_at(&text, now()?) {
         Ok(plan) => {
             print(&summary(&plan)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(faults) => Ok(refuse(file, &faults, "")),
     }
+}
+
+/// Beside what the filter refuses, a rule whose time is over is a fault: whoever writes a config can take it out.
+fn valid_at(text: &str, now: WallClock) -> Result<Plan, Faults> {
+    let of_time = check_time(text, now);
+    let mut faults = match config::load(text) {
+        Ok(plan) if of_time.is_empty() => return Ok(plan),
+        Ok(_) => Faults::default(),
+        Err(faults) => faults,
+    };
+    for fault in of_time.iter() {
+        faults.add(&fault.path, &fault.message);
+    }
+    Err(faults)
+}
+
+/// What time it is.
+pub(crate) fn now() -> anyhow::Result<WallClock> {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
+    Ok(WallClock(u64::try_from(since_1970.as_nanos())?))
 }
 
 /// Reports every fault, and behind their number what follows from them.

@@ -27,7 +27,8 @@ pub(crate) struct Demo {
     /// The filter.
     #[arg(long, default_value = "target/pointsman.wasm")]
     filter: PathBuf,
-    /// Push for 15 seconds, print the final table and hold it against the vendors' own counts.
+    /// Push for 25 seconds, print the final table, hold it against the vendors' own counts, and see that messages have moved to
+    /// the backup and come back.
     #[arg(long)]
     once: bool,
     /// Pushes per second.

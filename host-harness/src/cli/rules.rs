@@ -4,7 +4,7 @@ use super::check::{print, read, refuse};
 use clap::{Args, ValueEnum};
 use pointsman_core::config::{self, Faults};
 use pointsman_host::rules::{self, PluginSettings};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Where rules go.
@@ -63,11 +63,16 @@ fn rendered(arguments: &Render) -> anyhow::Result<Result<String, Faults>> {
     if let Err(faults) = config::load(&text) {
         return Ok(Err(faults));
     }
-    let plugin = match &arguments.bootstrap {
-        Some(bootstrap) => PluginSettings::from_yaml(&read(bootstrap)?)?,
-        None => PluginSettings::shipped()?,
-    };
+    let plugin = plugin(arguments.bootstrap.as_deref())?;
     Ok(Ok(match arguments.target {
         Target::Ecds => rules::render_ecds(&text, &plugin),
     }))
+}
+
+/// What wraps a config: as a bootstrap has it, or the one that ships.
+pub(crate) fn plugin(bootstrap: Option<&Path>) -> anyhow::Result<PluginSettings> {
+    Ok(match bootstrap {
+        Some(bootstrap) => PluginSettings::from_yaml(&read(bootstrap)?)?,
+        None => PluginSettings::shipped()?,
+    })
 }

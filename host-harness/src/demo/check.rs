@@ -63,6 +63,7 @@ fn compare_vendor(channel: &str, row: Option<&Row>, counts: &Counts, accepted_co
         ("messages", filter(|row| row.messages), recipients),
         ("accepted", filter(ok), counts.messages_accepted),
         ("in flight", filter(|row| row.in_flight), counts.open),
+        ("requests with another's credential", 0, counts.foreign_credentials),
     ];
     let totals = totals.map(|(what, filter, other)| (what.to_owned(), filter, other));
     let codes = row.map(|row| row.codes.clone()).unwrap_or_default();
@@ -120,6 +121,8 @@ mod tests {
             late: 0,
             in_flight: 0,
             blocked: 0,
+            state: None,
+            moved: 0,
             outcomes: vec![("quota_app".to_owned(), messages - ok), ("ok".to_owned(), ok)],
             codes: map(codes),
         }

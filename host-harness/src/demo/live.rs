@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::check::Difference;
+use super::moves::Moves;
 use super::table::{Row, render};
 use super::traffic::Pushes;
 
@@ -30,7 +31,7 @@ impl Screen {
     }
 
     /// The last word of a bounded run.
-    pub(super) fn finish(&mut self, rows: &[Row], differences: &[Difference], pushes: Pushes) {
+    pub(super) fn finish(&mut self, rows: &[Row], differences: &[Difference], moves: &Moves, pushes: Pushes) {
         let Pushes { sent, broken } = pushes;
         let mut frame = format!("All pushes have ended: {sent} sent, {broken} without the service's answer.\n\n");
         frame.push_str(&render(rows));
@@ -40,6 +41,8 @@ impl Screen {
             // Writing to a string does not fail.
             let _ = writeln!(frame, "  {difference}");
         }
+        let back = if moves.there_and_back() { "yes" } else { "no" };
+        let _ = writeln!(frame, "messages have moved and come back: {back}\n  {moves}");
         self.draw(&frame);
     }
 

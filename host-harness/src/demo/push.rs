@@ -94,7 +94,7 @@ pub(crate) fn recipient(channel: &str, random: u64) -> String {
         "oppo" => format!("OPPO_CN_{a:016x}{b:016x}"),
         "wechat" => format!("oFAKE{a:016x}{:07x}", b & 0xfff_ffff),
         // 07700 900000 to 900999 are kept free for drama by the British regulator.
-        "sms-tencent" => format!("+447700900{:03}", a % 1_000),
+        "sms-tencent" | "twilio" => format!("+447700900{:03}", a % 1_000),
         _ => format!("user-{:06}", a % 1_000_000),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::scrape::Scrape;
+use crate::scrape::{Sample, Scrape};
 
 const MESSAGES: &str = "pointsman_node_messages_total";
 const CALLS: &str = "pointsman_node_calls_total";
@@ -11,6 +11,8 @@ const DURATION: &str = "pointsman_node_duration_milliseconds";
 const ON_TIME: &str = "pointsman_node_on_time_total";
 const IN_FLIGHT: &str = "pointsman_node_in_flight";
 const BLOCKED: &str = "pointsman_node_blocked";
+const STATE: &str = "pointsman_channel_state";
+const SWITCHES: &str = "pointsman_channel_switches_total";
 
 /// The channel of a node that is no channel.
 pub(super) const NO_CHANNEL: &str = "none";
@@ -38,6 +40,10 @@ pub struct Row {
     pub in_flight: u64,
     /// Of these, those beyond the youngest age that counts as blocked.
     pub blocked: u64,
+    /// The channel's state; `None` if no rule gives it one.
+    pub state: Option<String>,
+    /// Messages of the channel that rules have moved to another.
+    pub moved: u64,
     /// Recipients by outcome, `ok` first, then the most frequent.
     pub outcomes: Vec<(String, u64)>,
     /// Recipients of the channel by the vendor's code.
@@ -72,11 +78,19 @@ fn row(scrape: &Scrape, node: String, channel: String) -> Row {
         late: met("false"),
         in_flight: count(IN_FLIGHT),
         blocked: count(BLOCKED),
+        state: state(scrape, &channel),
+        moved: whole(scrape.sum(SWITCHES, &[("from", channel.as_str())])),
         outcomes: outcomes(scrape, &labels),
         codes: by_label(scrape, CODES, &labels[1..], "code"),
         node,
         channel,
     }
+}
+
+/// The state that the channel is in: the one whose gauge is not 0.
+fn state(scrape: &Scrape, channel: &str) -> Option<String> {
+    let current = |sample: &&Sample| sample.value > 0.0 && sample.has(&[("channel", channel)]);
+    scrape.samples(STATE).find(current)?.labels.get("state").cloned()
 }
 
 fn outcomes(scrape: &Scrape, labels: &[(&str, &str)]) -> Vec<(String, u64)> {
@@ -112,13 +126,14 @@ pub fn render(rows: &[Row]) -> String {
         widths.max().unwrap_or(0).max(least)
     };
     let (node, channel) = (width(|row| &row.node, 4), width(|row| &row.channel, 7));
+    let state = width(|row| row.state.as_deref().unwrap_or("-"), 5);
     let mut text = format!(
-        "{:<node$}  {:<channel$}  MESSAGES       P50       P99  ON TIME  IN FLIGHT  BLOCKED  OUTCOMES\n",
-        "NODE", "CHANNEL"
+        "{:<node$}  {:<channel$}  MESSAGES       P50       P99  ON TIME  IN FLIGHT  BLOCKED  {:<state$}  MOVED  OUTCOMES\n",
+        "NODE", "CHANNEL", "STATE"
     );
     for row in rows {
         let line = format!(
-            "{:<node$}  {:<channel$}  {:>8}  {:>8}  {:>8}  {:>7}  {:>9}  {:>7}  {}",
+            "{:<node$}  {:<channel$}  {:>8}  {:>8}  {:>8}  {:>7}  {:>9}  {:>7}  {:<state$}  {:>5}  {}",
             row.node,
             row.channel,
             row.messages,
@@ -127,6 +142,8 @@ pub fn render(rows: &[Row]) -> String {
             share(row.on_time, row.on_time + row.late),
             row.in_flight,
             row.blocked,
+            row.state.as_deref().unwrap_or("-"),
+            row.moved,
             list(&row.outcomes),
         );
         text.push_str(line.trim_end());

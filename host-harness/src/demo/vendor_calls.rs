@@ -28,6 +28,7 @@ pub(crate) fn calls(push: &Push) -> Result<Vec<Call>, http::Error> {
                 "oppo" => oppo,
                 "wechat" => wechat,
                 "lc" => gateway,
+                "twilio" => twilio,
                 _ => return Ok(Vec::new()),
             };
             let calls = push.recipients.iter().map(|recipient| {
@@ -46,6 +47,7 @@ pub(crate) fn accepted(channel: &str, response: &Response, recipients: usize) ->
         "apns" | "fcm" => response.status == 200,
         "sms-tencent" => return tencent_accepted(&json),
         "wechat" => json["errcode"] == 0,
+        "twilio" => response.status == 201,
         "oppo" if json["data"].is_array() => return oppo_accepted(&json),
         _ => json["code"] == 0,
     };
@@ -153,6 +155,18 @@ fn gateway(push: &Push, user: &str) -> Result<Request<Bytes>, http::Error> {
         "template": push.template,
     });
     Request::post("http://lc.internal/push").header("content-type", "application/json").body(body.to_string().into())
+}
+
+fn twilio(push: &Push, phone: &str) -> Result<Request<Bytes>, http::Error> {
+    let form = form_urlencoded::Serializer::new(String::new())
+        .append_pair("To", phone)
+        .append_pair("From", "+447700900999")
+        .append_pair("Body", &push.body)
+        .finish();
+    Request::post("http://api.twilio.com/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json")
+        .header("authorization", "Basic c3RhbmQtaW46c3RhbmQtaW4=")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form.into())
 }
 
 fn tencent_accepted(json: &Value) -> usize {

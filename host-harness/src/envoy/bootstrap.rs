@@ -7,10 +7,12 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::EnvoyError;
+use super::credentials;
 use super::options::{Filter, Protocol, Upstream};
 use super::ports::Addresses;
 
-const HTTP_OPTIONS: &str = "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+pub(super) const HTTP_OPTIONS: &str =
+    "/typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// The cluster through which the scrape listener reaches the admin interface.
 const ADMIN_CLUSTER: &str = "admin";
@@ -21,6 +23,8 @@ pub(super) struct Target<'a> {
     pub(super) filter: &'a Filter,
     pub(super) rules: &'a Path,
     pub(super) upstreams: &'a BTreeMap<String, Upstream>,
+    /// Where the files of credentials are.
+    pub(super) credentials: &'a Path,
 }
 
 pub(super) fn load(path: &Path) -> Result<Value, EnvoyError> {
@@ -93,6 +97,7 @@ fn lead(cluster: &mut Value, target: &Target<'_>) -> Result<(), EnvoyError> {
     }
     if let Some(options) = cluster.pointer_mut(HTTP_OPTIONS).and_then(Value::as_object_mut) {
         speak(options, upstream.protocol);
+        credentials::point(options, target.credentials)?;
     }
     Ok(())
 }
@@ -112,7 +117,7 @@ fn socket_address(addr: SocketAddr) -> Value {
     json!({ "socket_address": { "address": addr.ip().to_string(), "port_value": addr.port() } })
 }
 
-fn path(path: &Path) -> Value {
+pub(super) fn path(path: &Path) -> Value {
     Value::from(path.to_string_lossy())
 }
 
@@ -120,18 +125,18 @@ fn name(item: &Value) -> Result<&str, EnvoyError> {
     item.get("name").and_then(Value::as_str).ok_or_else(|| missing("a name"))
 }
 
-fn array<'a>(value: &'a mut Value, pointer: &str) -> Result<&'a mut Vec<Value>, EnvoyError> {
+pub(super) fn array<'a>(value: &'a mut Value, pointer: &str) -> Result<&'a mut Vec<Value>, EnvoyError> {
     value.pointer_mut(pointer).and_then(Value::as_array_mut).ok_or_else(|| missing(pointer))
 }
 
 /// Changes what is there; a place that is not there means that the shipped file has another shape than we think.
-fn set(value: &mut Value, pointer: &str, new: Value) -> Result<(), EnvoyError> {
+pub(super) fn set(value: &mut Value, pointer: &str, new: Value) -> Result<(), EnvoyError> {
     let place = value.pointer_mut(pointer).ok_or_else(|| missing(pointer))?;
     *place = new;
     Ok(())
 }
 
-fn missing(what: &str) -> EnvoyError {
+pub(super) fn missing(what: &str) -> EnvoyError {
     EnvoyError::Bootstrap { reason: format!("there is no {what}") }
 }
 
@@ -149,7 +154,14 @@ mod tests {
     fn adapted(filter: &Filter, upstreams: &BTreeMap<String, Upstream>) -> Value {
         let mut config = shipped();
         let ports = Ports::reserve().unwrap();
-        let target = Target { addresses: &ports.addresses, filter, rules: Path::new("/tmp/rules/a.json"), upstreams };
+        let rules = Path::new("/tmp/rules/a.json");
+        let target = Target {
+            addresses: &ports.addresses,
+            filter,
+            rules,
+            upstreams,
+            credentials: Path::new("/tmp/credentials"),
+        };
         adapt(&mut config, &target).unwrap();
         config
     }
@@ -179,7 +191,7 @@ mod tests {
             assert!(all_of(&config, key).is_empty(), "{key}");
         }
         let limits = all_of(&config, "thresholds");
-        assert_eq!(limits.len(), 9, "one for each cluster but admin");
+        assert_eq!(limits.len(), 10, "one for each cluster but admin");
         for thresholds in limits {
             assert_eq!(thresholds[0]["max_retries"], 0);
         }
@@ -236,6 +248,7 @@ mod tests {
             filter: &Filter::None,
             rules: Path::new("/tmp/rules/a.json"),
             upstreams: &BTreeMap::new(),
+            credentials: Path::new("/tmp/credentials"),
         };
         let error = adapt(&mut json!({ "admin": {} }), &target).unwrap_err();
         assert_eq!(error.to_string(), "the bootstrap cannot be used: there is no /admin/address");

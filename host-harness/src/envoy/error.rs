@@ -49,6 +49,12 @@ pub enum EnvoyError {
         /// The name.
         name: String,
     },
+    /// A credential was given for a cluster in which the bootstrap has no place for one.
+    #[error("the bootstrap has no place for a credential in the cluster {name}")]
+    NoCredential {
+        /// The name of the cluster.
+        name: String,
+    },
     /// The rules could not be rendered or put in place.
     #[error(transparent)]
     Rules(#[from] RulesError),

@@ -86,6 +86,8 @@ pub struct Options {
     pub rules: Rules,
     /// Where clusters lead, by the cluster's name; all others refuse connections.
     pub upstreams: BTreeMap<String, Upstream>,
+    /// What stands in the header that a cluster's requests carry as credential, by the cluster's name; none by default.
+    pub credentials: BTreeMap<String, String>,
     /// The number of worker threads; 1 by default.
     pub concurrency: u32,
     /// What `POINTSMAN_SECRET` is for Envoy; unset by default, whatever this process's own environment says.
@@ -105,6 +107,7 @@ impl Options {
             filter,
             rules: Rules::Missing,
             upstreams: BTreeMap::new(),
+            credentials: BTreeMap::new(),
             concurrency: 1,
             secret: None,
             log_level: None,
@@ -118,11 +121,18 @@ impl Options {
         self.upstreams.insert(cluster.to_owned(), upstream.into());
         self
     }
+
+    /// Gives a cluster its credential, such as `Bearer ...`. The bootstrap must have a place for it.
+    #[must_use]
+    pub fn credential(mut self, cluster: &str, value: &str) -> Self {
+        self.credentials.insert(cluster.to_owned(), value.to_owned());
+        self
+    }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither the secret nor the closure has anything to show.
+        // Neither secrets nor the closure has anything to show.
         f.debug_struct("Options")
             .field("binary", &self.binary)
             .field("filter", &self.filter)

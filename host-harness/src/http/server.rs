@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// The most connections that one server holds; further ones wait in the listener's backlog.
@@ -46,23 +47,45 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
 {
+    serve_until(listener, handler, shutdown, Duration::ZERO).await;
+}
+
+/// [`serve`], but once `shutdown` completes new connections are refused at once, and exchanges that are under way have
+/// `grace` to end.
+pub async fn serve_until<H, F, B, E>(
+    listener: TcpListener,
+    handler: H,
+    shutdown: impl Future<Output = ()>,
+    grace: Duration,
+) where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+{
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let (closing, closed) = watch::channel(false);
     loop {
         tokio::select! {
-            () = &mut shutdown => return,
+            () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve_connection(stream, handler.clone()));
+                    connections.spawn(serve_connection(stream, handler.clone(), closed.clone()));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
         }
     }
+    drop(listener);
+    closing.send_replace(true);
+    // What has not ended by then is dropped with its connection.
+    let _ = tokio::time::timeout(grace, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn serve_connection<H, F, B, E>(stream: TcpStream, handler: H)
+async fn serve_connection<H, F, B, E>(stream: TcpStream, handler: H, mut closed: watch::Receiver<bool>)
 where
     H: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Result<Response<B>, E>> + Send + 'static,
@@ -79,7 +102,13 @@ where
         handler(request)
     });
     // A peer that leaves is an everyday event to a stand-in, and nobody is there to hear of it.
-    let _ = Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
+    let builder = Builder::new(TokioExecutor::new());
+    let mut serving = pin!(builder.serve_connection(io, service));
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        _ = closed.wait_for(|closed| *closed) => serving.as_mut().graceful_shutdown(),
+    }
+    let _ = serving.await;
 }
 
 /// A TCP stream that closes with a reset when its [`Connection`] says so.

@@ -137,6 +137,8 @@ pub struct ClusterConfig {
     pub protocol: Protocol,
     /// How it is encrypted; `None` is clear text.
     pub tls: Option<TlsConfig>,
+    /// What every request to it carries as its credential.
+    pub credential: Option<CredentialConfig>,
     /// How long connecting may take, TLS included.
     pub connect_timeout: Duration,
     /// How long a connection may be idle before it is closed.
@@ -170,6 +172,16 @@ pub struct TlsConfig {
     pub sni: Option<String>,
     /// The authorities that may have signed it, as PEM; `None` takes those that browsers trust.
     pub ca: Option<Source>,
+}
+
+/// A header that every request to a cluster carries, be it a client's or a call of the filter. It takes the place of what
+/// the request had; as long as there is none, the request passes as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialConfig {
+    /// The header's name, in lower case.
+    pub header: String,
+    /// Its value, without the line end that a file has. A file that is not there, or is empty, is no credential yet.
+    pub value: Source,
 }
 
 /// A host and a port.
@@ -299,6 +311,7 @@ impl ClusterConfig {
             endpoints,
             protocol: Protocol::Http1,
             tls: None,
+            credential: None,
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
             max_connections: 1024,

@@ -155,6 +155,11 @@ impl Outgoing {
         Ok(Self { method, authority, path, headers: to_map(headers), body })
     }
 
+    /// Puts a header in the place of all that the request has of this name.
+    pub(super) fn overwrite(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.insert(name, value);
+    }
+
     /// As HTTP/1.1 has it: the authority in `host`.
     pub(super) fn http1(mut self) -> Request<FrameReader> {
         if let Ok(host) = HeaderValue::from_maybe_shared(self.authority) {

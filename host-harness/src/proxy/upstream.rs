@@ -2,6 +2,7 @@
 
 mod cluster;
 mod connect;
+mod credential;
 mod failure;
 mod pool;
 mod tls;

@@ -89,7 +89,8 @@ fn files(config: &ProxyConfig) -> impl Iterator<Item = &Path> {
     let plugin = &config.plugin;
     let sources = [&plugin.wasm, &plugin.configuration, &plugin.vm_configuration].into_iter();
     let authorities = config.clusters.iter().filter_map(|cluster| cluster.tls.as_ref()?.ca.as_ref());
-    sources.chain(authorities).filter_map(|source| match source {
+    let credentials = config.clusters.iter().filter_map(|cluster| Some(&cluster.credential.as_ref()?.value));
+    sources.chain(authorities).chain(credentials).filter_map(|source| match source {
         Source::File(path) => Some(path.as_path()),
         Source::Inline(_) => None,
     })

@@ -140,6 +140,10 @@ impl Native {
         let directory = tempfile::Builder::new().prefix(prefix).tempdir().map_err(io_error("create", prefix))?;
         let rules = directory.path().join("rules.json");
         std::fs::write(&rules, &options.setup.rules).map_err(io_error("write", &rules))?;
+        for (cluster, value) in &options.setup.credentials {
+            let file = config::credential_file(&rules, cluster);
+            std::fs::write(&file, value).map_err(io_error("write", &file))?;
+        }
         let path = directory.path().join("pointsman.json");
         let config = config::adapted(&options.config, &options.setup, &rules)?;
         std::fs::write(&path, config.to_string()).map_err(io_error("write", &path))?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderValue, Request};
 
 use super::scenario::Channel;
 use super::template::{Fill, Slot, Template};
@@ -108,9 +108,13 @@ impl Calls {
         Ok((answer, form.accepted))
     }
 
-    /// The vendor's answer to a request that the filter has written, and how many recipients it accepts and refuses.
-    pub(super) fn answer_any(&mut self, request: Request<Bytes>, code: Option<&str>) -> (WireAnswer, u64, u64) {
+    /// The vendor's answer to a request that the filter has written, and how many recipients it accepts and refuses. The
+    /// vendor's cluster has put its own credential into it.
+    pub(super) fn answer_any(&mut self, mut request: Request<Bytes>, code: Option<&str>) -> (WireAnswer, u64, u64) {
         self.answered += 1;
+        for (name, value) in self.api.example().headers.iter().filter(|(name, _)| *name == "authorization") {
+            request.headers_mut().insert(*name, HeaderValue::from_static(value));
+        }
         let (head, body) = request.into_parts();
         let refusal = code.map(|code| Refusal { code: code.to_owned(), recipients: None, retry_after_s: None });
         let answer = self.api.answer(&Received::new(head, body, None), refusal.as_ref(), NUMBER_MARK + self.answered);
@@ -163,8 +167,9 @@ impl RequestForm {
             channel: channel.to_owned(),
             recipients: recipients.clone(),
             template: "order-shipped".to_owned(),
-            title: "Your parcel is on its way".to_owned(),
-            body: "It will be there tomorrow between ten and twelve".to_owned(),
+            // A text by itself is known by it too: some vendors take no id of the sender's.
+            title: format!("Your parcel {ID_MARK} is on its way"),
+            body: format!("{ID_MARK} will be there tomorrow between ten and twelve"),
         };
         let mut calls = vendor_calls::calls(&push).map_err(|error| fault(error.to_string()))?.into_iter();
         let (Some(call), None) = (calls.next(), calls.next()) else {
@@ -198,8 +203,12 @@ fn marks(recipients: &[String]) -> Vec<(Vec<u8>, Slot)> {
         (format!("{NUMBER_MARK:x}").into_bytes(), Slot::NumberHex),
         (NUMBER_MARK.to_string().into_bytes(), Slot::NumberDecimal),
     ];
-    let recipients = recipients.iter().enumerate();
-    fixed.into_iter().chain(recipients.map(|(index, it)| (it.as_bytes().to_vec(), Slot::Recipient(index)))).collect()
+    let recipients = recipients.iter().enumerate().map(|(index, recipient)| match recipient.strip_prefix('+') {
+        // The sign itself is written in more than one way.
+        Some(digits) => (digits.as_bytes().to_vec(), Slot::Digits(index)),
+        None => (recipient.as_bytes().to_vec(), Slot::Recipient(index)),
+    });
+    fixed.into_iter().chain(recipients).collect()
 }
 
 /// The moment that a stand-in has written into its answer is one of this machine's time.

@@ -99,12 +99,12 @@ impl Driver {
     /// Hands an exchange its answer.
     pub(super) fn reply(&mut self, stream: StreamId, reply: Reply) {
         let Some(worker) = &mut self.worker else {
-            let status = match &reply {
-                Reply::Upstream { headers, .. } => status(headers),
-                Reply::Local { reply, .. } => reply.status,
+            let (status, body) = match reply {
+                Reply::Upstream { headers, body, .. } => (status(&headers), body),
+                Reply::Local { reply, .. } => (reply.status, reply.body),
             };
             if let Some(exchange) = self.exchanges.get_mut(&stream) {
-                exchange.status = Some(status);
+                (exchange.status, exchange.answer) = (Some(status), body);
             }
             self.asked.push(Asked::Answered(stream));
             return;
@@ -212,7 +212,10 @@ impl Driver {
                 exchange.status = Some(status(&headers));
                 end.then_some(Half::Response)
             }
-            StreamEffect::ResponseData(_, end) => end.then_some(Half::Response),
+            StreamEffect::ResponseData(data, end) => {
+                append(&mut exchange.answer, data);
+                end.then_some(Half::Response)
+            }
             StreamEffect::ResponseTrailers(_) => Some(Half::Response),
             StreamEffect::Reset => {
                 exchange.status = None;

@@ -30,6 +30,8 @@ pub(super) struct Exchange {
     pub(super) plan: Option<Plan>,
     /// The status that the application sees; `None` as long as it sees none.
     pub(super) status: Option<u16>,
+    /// The body that it sees.
+    pub(super) answer: Bytes,
 }
 
 /// A request behind the filter.
@@ -50,23 +52,24 @@ pub(super) struct Plan {
     pub(super) accepted: Recipients,
     /// Whom it refuses for their own sake.
     pub(super) refused: Recipients,
-    /// The status of the vendor's answer, once it was handed on.
-    pub(super) told: Option<u16>,
+    /// Status and body of the vendor's answer, once it was handed on.
+    pub(super) told: Option<(u16, Bytes)>,
     /// The answer to a request that the filter has written; the others are filled in when they are due.
     pub(super) answer: Option<WireAnswer>,
 }
 
 impl Exchange {
     /// The vendor's answer is handed on.
-    pub(super) fn told(&mut self, headers: &Headers) {
+    pub(super) fn told(&mut self, headers: &Headers, body: &Bytes) {
         if let Some(plan) = &mut self.plan {
-            plan.told = Some(status(headers));
+            plan.told = Some((status(headers), body.clone()));
         }
     }
 
     /// What comes back, if the application has the vendor's own answer, and not one that took its place.
     pub(super) fn heard(&self) -> Option<&Plan> {
-        self.plan.as_ref().filter(|plan| plan.told.is_some() && plan.told == self.status)
+        let seen = (self.status?, &self.answer);
+        self.plan.as_ref().filter(|plan| plan.told.as_ref().is_some_and(|(status, body)| (*status, body) == seen))
     }
 }
 

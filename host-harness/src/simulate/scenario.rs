@@ -9,7 +9,8 @@ mod traffic;
 use std::fmt;
 use std::time::Duration;
 
-use fields::{Fields, duration, some_duration, text, time_of_day, whole};
+use super::assertion::{Assertion, AssertionError};
+use fields::{Fields, array, duration, some_duration, text, time_of_day, whole};
 
 pub(super) use channel::Channel;
 pub use fields::ScenarioFault;
@@ -43,6 +44,8 @@ pub struct Scenario {
     pub seed: u64,
     /// The time from a message's submission to its acceptance by a vendor beyond which it is late.
     pub objective: Duration,
+    /// What must hold at its end, with rules that do what they are there for.
+    pub asserts: Vec<Assertion>,
     pub(super) utc_offset_s: i64,
     pub(super) traffic: Traffic,
     pub(super) application: Application,
@@ -112,6 +115,12 @@ impl Scenario {
         self.channels.iter().map(|channel| channel.name.as_str())
     }
 
+    /// The first local midnight after a moment of the run, as the time since its start.
+    pub(super) fn midnight_after(&self, moment: Duration) -> Duration {
+        let days = (self.start + moment).as_secs() / DAY.as_secs() + 1;
+        (DAY * u32::try_from(days).unwrap_or(u32::MAX)).saturating_sub(self.start)
+    }
+
     /// The same scenario in less time: everything that has a time is shortened alike, and what is counted per day too.
     /// Rates, latencies and time limits stay. A midnight within the run comes as much sooner as all else.
     #[must_use]
@@ -127,6 +136,18 @@ impl Scenario {
         }
         for phase in self.channels.iter_mut().flat_map(|channel| &mut channel.phases) {
             phase.shorten(factor);
+        }
+        self
+    }
+
+    /// The same scenario with less traffic for as long: the rate, and what is counted per second or per day, are divided alike.
+    /// Times, latencies and the number of sidecars stay.
+    #[must_use]
+    pub fn thinned(mut self, factor: u32) -> Self {
+        let factor = factor.max(1);
+        self.traffic.rate /= f64::from(factor);
+        for phase in self.channels.iter_mut().flat_map(|channel| &mut channel.phases) {
+            phase.thin(factor);
         }
         self
     }
@@ -155,6 +176,7 @@ fn read(fields: &mut Fields<'_>) -> Option<Scenario> {
     }
     let channels: Vec<Channel> = channels.into_iter().collect::<Option<_>>()?;
     check_channels(fields, &channels);
+    let asserts = asserts(fields, &channels);
     Some(Scenario {
         name,
         duration: duration?,
@@ -163,6 +185,7 @@ fn read(fields: &mut Fields<'_>) -> Option<Scenario> {
         workers: u32::try_from(workers).ok()?,
         seed,
         objective,
+        asserts,
         utc_offset_s,
         traffic: traffic?,
         application,
@@ -178,6 +201,23 @@ fn application(fields: &mut Fields<'_>) -> Application {
         timeout: fields.take("timeout", some_duration).unwrap_or(Duration::from_secs(35)),
         reads_codes: fields.take("reads_codes", fields::truth).unwrap_or(true),
     }
+}
+
+fn asserts(fields: &mut Fields<'_>, channels: &[Channel]) -> Vec<Assertion> {
+    let mut asserts = Vec::new();
+    for (index, value) in fields.take("asserts", array).unwrap_or_default().iter().enumerate() {
+        let read = text(value).and_then(|text| {
+            let assertion: Assertion = text.parse().map_err(|error: AssertionError| error.to_string())?;
+            let known = channels.iter().map(|channel| channel.name.as_str());
+            assertion.check_channel(known).map_err(|error| error.to_string())?;
+            Ok(assertion)
+        });
+        match read {
+            Ok(assertion) => asserts.push(assertion),
+            Err(reason) => fields.fault(&format!("asserts[{index}]"), reason),
+        }
+    }
+    asserts
 }
 
 fn check_channels(fields: &mut Fields<'_>, channels: &[Channel]) {

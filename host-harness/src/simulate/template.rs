@@ -8,6 +8,8 @@ pub(super) enum Slot {
     MessageId,
     /// A recipient of the call, by its place in it.
     Recipient(usize),
+    /// The same without the `+` of a phone number.
+    Digits(usize),
     /// The number of an answer, as hexadecimal digits.
     NumberHex,
     /// The number of an answer, as decimal digits.
@@ -76,6 +78,10 @@ fn write(text: &mut Vec<u8>, slot: Slot, fill: &Fill<'_>) {
     let _ = match slot {
         Slot::MessageId => text.write_all(fill.message_id.as_bytes()),
         Slot::Recipient(index) => text.write_all(fill.recipients.get(index).map(String::as_bytes).unwrap_or_default()),
+        Slot::Digits(index) => {
+            let recipient = fill.recipients.get(index).map(|recipient| recipient.trim_start_matches('+'));
+            text.write_all(recipient.unwrap_or_default().as_bytes())
+        }
         Slot::NumberHex => write!(text, "{:x}", fill.number),
         Slot::NumberDecimal => write!(text, "{}", fill.number),
         Slot::NowMs => write!(text, "{}", fill.now_ms),

@@ -31,6 +31,17 @@ pub(crate) trait Api: Send + Sync {
 
     /// A send that passes the vendor's checks.
     fn example(&self) -> Example;
+
+    /// Whether the vendor shows a recipient but one of several sends with the same message id.
+    fn removes_repeats(&self) -> bool {
+        false
+    }
+
+    /// The answer to a send without the credential that was asked for, or with another's.
+    fn unauthorized(&self) -> Answer {
+        let body = serde_json::json!({"code": 401, "message": "unauthorized"});
+        Answer::send(StatusCode::UNAUTHORIZED, Verdict::refused("401", 1)).json("application/json", &body)
+    }
 }
 
 /// What a request asks for.
@@ -52,6 +63,16 @@ pub(crate) struct Answer {
     pub(crate) headers: Vec<(&'static str, HeaderValue)>,
     pub(crate) body: Bytes,
     pub(crate) verdicts: Vec<Verdict>,
+    /// Whom it accepts, with the message.
+    pub(crate) deliveries: Vec<Delivery>,
+}
+
+/// A recipient whom the vendor has accepted a message for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Delivery {
+    /// The sender's own id of the message; empty if the request has none.
+    pub(crate) message_id: String,
+    pub(crate) recipient: String,
 }
 
 /// What the vendor said of some recipients of one call.
@@ -83,12 +104,19 @@ impl Verdict {
 impl Answer {
     /// An answer to a send.
     pub(crate) fn send(status: StatusCode, verdict: Verdict) -> Self {
-        Self { operation: Operation::Send, status, headers: Vec::new(), body: Bytes::new(), verdicts: vec![verdict] }
+        Self { operation: Operation::Send, verdicts: vec![verdict], ..Self::other(status) }
     }
 
     /// An answer to anything else.
     pub(crate) fn other(status: StatusCode) -> Self {
-        Self { operation: Operation::Other, status, headers: Vec::new(), body: Bytes::new(), verdicts: Vec::new() }
+        Self {
+            operation: Operation::Other,
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            verdicts: Vec::new(),
+            deliveries: Vec::new(),
+        }
     }
 
     /// The page that a proxy before the vendor serves in its place: no verdict of the vendor on anyone.
@@ -103,6 +131,13 @@ impl Answer {
     pub(crate) fn json(mut self, content_type: &str, body: &Value) -> Self {
         self.body = body.to_string().into();
         self.header("content-type", content_type)
+    }
+
+    /// Says whom the vendor accepts a message for.
+    pub(crate) fn delivers(mut self, message_id: Option<&str>, recipient: Option<&str>) -> Self {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        self.deliveries.push(Delivery { message_id: text(message_id), recipient: text(recipient) });
+        self
     }
 
     /// Adds a header; a value that HTTP does not allow is left out.

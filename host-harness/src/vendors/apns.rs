@@ -93,7 +93,8 @@ impl Api for Apns {
             _ => uuid(number),
         };
         let answer = match refused {
-            None => Answer::send(StatusCode::OK, Verdict::accepted(ACCEPTED, 1)),
+            None => Answer::send(StatusCode::OK, Verdict::accepted(ACCEPTED, 1))
+                .delivers(Some(&id), request.path().strip_prefix(PATH)),
             Some(reason) => refuse(request, reason),
         };
         answer.header("apns-id", &id)

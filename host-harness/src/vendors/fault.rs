@@ -17,6 +17,8 @@ pub struct Fault {
     effect: Effect,
     delay: Delay,
     share: f64,
+    /// Whether the vendor accepts the send all the same; `None` leaves it to the effect.
+    accepted: Option<bool>,
 }
 
 /// What happens to a call that is hit.
@@ -26,8 +28,10 @@ pub enum Effect {
     Delay,
     /// The vendor refuses the send in its own shape.
     Error(Refusal),
-    /// No answer as long as the client waits.
+    /// No answer as long as the client waits, once the request has been read.
     Hang,
+    /// Nobody listens: connections are refused. Exchanges that are under way come to their end first. It hits every call.
+    Refused,
     /// The connection breaks (HTTP/1.1: TCP reset; HTTP/2: reset of the stream, other streams live on).
     Reset(ResetAt),
     /// The first half of the ordinary answer's body, well framed. It counts by what the vendor meant to say.
@@ -51,6 +55,8 @@ pub enum Effect {
 pub enum ResetAt {
     /// After the headers and the first bytes of the body, if any. The request is not recorded.
     Request,
+    /// After the whole request, before a byte of a response.
+    Read,
     /// After the response's headers and the first half of its body.
     Response,
 }
@@ -122,7 +128,7 @@ pub enum FaultError {
 impl Fault {
     /// A fault that hits every call, with no delay.
     pub fn new(effect: Effect) -> Self {
-        Self { effect, delay: Delay::default(), share: 1.0 }
+        Self { effect, delay: Delay::default(), share: 1.0, accepted: None }
     }
 
     /// The ordinary answer after a fixed delay in milliseconds.
@@ -159,6 +165,27 @@ impl Fault {
     pub fn share(mut self, share: f64) -> Self {
         self.share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
         self
+    }
+
+    /// The same fault of a vendor that has accepted the send before it fails: what the sender sees as a hang, a reset or a
+    /// page of a proxy has reached the user.
+    #[must_use]
+    pub fn accepting(mut self) -> Self {
+        self.accepted = Some(true);
+        self
+    }
+
+    /// Whether the vendor accepts a send that is hit, unless it refuses it. An ordinary answer, or a part of one, says so.
+    pub fn accepts(&self) -> bool {
+        self.accepted.unwrap_or(match &self.effect {
+            Effect::Hang | Effect::Refused | Effect::Html | Effect::Reset(ResetAt::Request | ResetAt::Read) => false,
+            Effect::Reset(ResetAt::Response)
+            | Effect::Delay
+            | Effect::Error(_)
+            | Effect::Cut
+            | Effect::Endless { .. } => true,
+            Effect::Gzip | Effect::Trailers => true,
+        })
     }
 
     /// What happens to a call that is hit.
@@ -200,6 +227,7 @@ impl Effect {
             Self::Delay => "delay",
             Self::Error(_) => "error",
             Self::Hang => "hang",
+            Self::Refused => "refused",
             Self::Reset(_) => "reset",
             Self::Cut => "cut",
             Self::Html => "html",

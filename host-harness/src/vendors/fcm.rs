@@ -117,7 +117,12 @@ impl Api for Fcm {
             return refuse(&refusal.code);
         }
         let dry_run = message.get("validate_only") == Some(&Value::Bool(true));
-        accept(project, number, dry_run)
+        let text = |pointer: &str| message.pointer(pointer).and_then(Value::as_str);
+        let answer = accept(project, number, dry_run);
+        match text("/message/token").filter(|_| !dry_run) {
+            Some(token) => answer.delivers(text("/message/data/message_id"), Some(token)),
+            None => answer,
+        }
     }
 
     fn check(&self, refusal: &Refusal) -> Result<(), FaultError> {

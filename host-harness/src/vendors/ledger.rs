@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::api::{Answer, Operation};
+use super::api::{Answer, Delivery, Operation};
 use super::received::Received;
 
 /// The most requests that a stand-in keeps.
@@ -13,6 +13,9 @@ pub const MAX_REQUESTS: usize = 512;
 
 /// The most bytes of requests that a stand-in keeps; the last request is kept whatever its size.
 pub const MAX_REQUEST_BYTES: usize = 64 << 20;
+
+/// The most recipients of messages that a stand-in keeps account of; further ones are not booked.
+pub const MAX_BOOKED: usize = 500_000;
 
 /// The counts of one vendor since its start. A send that is still open stands in `open` and nowhere else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -40,6 +43,17 @@ pub struct Counts {
     pub calls_by_status: BTreeMap<u16, u64>,
     /// Sends that a fault has hit, by kind of fault.
     pub calls_by_fault: BTreeMap<String, u64>,
+    /// Requests with a credential that is not this vendor's, where it was said which one that is.
+    pub foreign_credentials: u64,
+}
+
+/// How often a vendor has accepted one message for one recipient, whether or not its answer arrived.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Sends {
+    /// As the vendor counts them.
+    pub accepted: u64,
+    /// As the recipient sees them: a vendor that removes repeats shows one.
+    pub seen: u64,
 }
 
 /// The books of one stand-in.
@@ -53,6 +67,7 @@ struct Pages {
     counts: Counts,
     requests: VecDeque<Received>,
     bytes: usize,
+    sends: BTreeMap<Delivery, Sends>,
 }
 
 /// One open request. Dropped without an answer, it counts as unanswered if it is a send.
@@ -72,6 +87,31 @@ impl Ledger {
     /// The requests kept, oldest first.
     pub(super) fn requests(&self) -> Vec<Received> {
         self.pages().requests.iter().cloned().collect()
+    }
+
+    /// How often each message was accepted for each recipient.
+    pub(super) fn sends(&self) -> BTreeMap<Delivery, Sends> {
+        self.pages().sends.clone()
+    }
+
+    /// Books what the vendor accepts. `removes_repeats`: of several with the same message id the recipient sees one.
+    pub(super) fn accept(&self, deliveries: &[Delivery], removes_repeats: bool) {
+        let sends = &mut self.pages().sends;
+        for delivery in deliveries {
+            if sends.len() >= MAX_BOOKED && !sends.contains_key(delivery) {
+                continue;
+            }
+            let booked = sends.entry(delivery.clone()).or_default();
+            booked.accepted += 1;
+            if !removes_repeats || delivery.message_id.is_empty() || booked.seen == 0 {
+                booked.seen += 1;
+            }
+        }
+    }
+
+    /// Counts a request that carries another's credential.
+    pub(super) fn foreign_credential(&self) {
+        self.pages().counts.foreign_credentials += 1;
     }
 
     pub(super) fn forget_requests(&self) {
@@ -109,6 +149,10 @@ impl Ledger {
 }
 
 impl Entry {
+    pub(super) const fn is_send(&self) -> bool {
+        self.send
+    }
+
     /// Says how many recipients the call has, should it stay unanswered.
     pub(super) fn expect(&mut self, recipients: u64) {
         self.recipients = recipients;

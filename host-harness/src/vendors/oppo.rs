@@ -69,6 +69,11 @@ impl Api for Oppo {
             .finish();
         Example { path: UNICAST, headers: &[("content-type", "application/x-www-form-urlencoded")], body: form }
     }
+
+    /// By `app_message_id`.
+    fn removes_repeats(&self) -> bool {
+        true
+    }
 }
 
 fn unicast(request: &Received, refusal: Option<&Refusal>, number: u64) -> Answer {
@@ -87,7 +92,12 @@ fn unicast(request: &Received, refusal: Option<&Refusal>, number: u64) -> Answer
         "message": "Success",
         "data": {"messageId": message_id(number, 0), "status": "call_success"},
     });
-    Answer::send(StatusCode::OK, Verdict::accepted(ACCEPTED, 1)).json(JSON, &body)
+    delivers(Answer::send(StatusCode::OK, Verdict::accepted(ACCEPTED, 1)).json(JSON, &body), &message)
+}
+
+fn delivers(answer: Answer, message: &Value) -> Answer {
+    let id = message.pointer("/notification/app_message_id").and_then(Value::as_str);
+    answer.delivers(id, message["target_value"].as_str())
 }
 
 fn batch(request: &Received, refusal: Option<&Refusal>, number: u64) -> Answer {
@@ -129,7 +139,7 @@ fn batch_results(messages: &[Value], refusal: Option<&Refusal>, number: u64) -> 
     let mut answer = Answer::send(StatusCode::OK, Verdict::accepted(ACCEPTED, messages.len() - refused));
     answer.verdicts.push(Verdict::refused(code, refused));
     answer.verdicts.retain(|verdict| verdict.recipients > 0);
-    answer.json(JSON, &body)
+    messages.iter().skip(refused).fold(answer.json(JSON, &body), delivers)
 }
 
 fn token(request: &Received, number: u64) -> Answer {

@@ -63,12 +63,30 @@ impl Received {
         serde_json::from_slice(&self.body).ok()
     }
 
+    /// Whether it carries a credential other than `own`, the value of its `authorization` header: another header or a
+    /// parameter that is made for one.
+    pub(super) fn has_foreign_credential(&self, own: &str) -> bool {
+        let in_headers = self.headers.iter().any(|(name, value)| match name.as_str() {
+            "authorization" => value.as_bytes() != own.as_bytes(),
+            "cookie" | "proxy-authorization" => true,
+            name => is_secret(name),
+        });
+        let query = self.uri.query().unwrap_or_default();
+        in_headers || form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_secret(&name))
+    }
+
     /// Bytes of memory that keeping this request takes, roughly.
     pub(super) fn size(&self) -> usize {
         let headers = self.headers.iter();
         let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
         headers + self.body.len()
     }
+}
+
+/// Whether a header or a parameter of this name is made for a credential.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["token", "secret", "api-key", "apikey", "api_key", "signature"].iter().any(|part| name.contains(part))
 }
 
 pub(super) fn lines(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {

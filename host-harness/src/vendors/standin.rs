@@ -9,6 +9,7 @@ use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::api::{Answer, Api, Verdict};
 use super::body;
@@ -22,6 +23,10 @@ pub(super) struct StandIn {
     pub(super) api: &'static dyn Api,
     pub(super) ledger: Arc<Ledger>,
     fault: Mutex<Option<Active>>,
+    /// What `authorization` must be, if that was said.
+    credential: Mutex<Option<String>>,
+    /// Whether connections are taken.
+    pub(super) open: watch::Sender<bool>,
     number: AtomicU64,
 }
 
@@ -35,6 +40,7 @@ struct Active {
 struct Hit {
     effect: Effect,
     delay: Duration,
+    accepts: bool,
 }
 
 /// A request that gets no answer; the server closes the connection or the stream.
@@ -48,7 +54,14 @@ pub(super) enum NoAnswer {
 
 impl StandIn {
     pub(super) fn new(api: &'static dyn Api) -> Self {
-        Self { api, ledger: Arc::default(), fault: Mutex::new(None), number: AtomicU64::new(1) }
+        Self {
+            api,
+            ledger: Arc::default(),
+            fault: Mutex::new(None),
+            credential: Mutex::new(None),
+            open: watch::Sender::new(true),
+            number: AtomicU64::new(1),
+        }
     }
 
     pub(super) fn fault(&self) -> Option<Fault> {
@@ -56,7 +69,23 @@ impl StandIn {
     }
 
     pub(super) fn set_fault(&self, fault: Option<Fault>) {
+        let open = fault.as_ref().is_none_or(|fault| *fault.effect() != Effect::Refused);
         *self.active() = fault.map(|fault| Active { fault, calls: 0 });
+        self.open.send_replace(open);
+    }
+
+    pub(super) fn require_credential(&self, authorization: &str) {
+        *self.credential.lock().unwrap_or_else(PoisonError::into_inner) = Some(authorization.to_owned());
+    }
+
+    /// Whether a request may send; a credential that is another's is counted.
+    fn may_send(&self, request: &Received) -> bool {
+        let credential = self.credential.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(own) = credential else { return true };
+        if request.has_foreign_credential(&own) {
+            self.ledger.foreign_credential();
+        }
+        request.header_values("authorization") == [own.as_bytes()]
     }
 
     fn active(&self) -> MutexGuard<'_, Option<Active>> {
@@ -66,10 +95,14 @@ impl StandIn {
     fn next_hit(&self) -> Option<Hit> {
         let mut active = self.active();
         let active = active.as_mut()?;
+        if *active.fault.effect() == Effect::Refused {
+            return None;
+        }
         active.calls += 1;
         active.fault.hits(active.calls).then(|| Hit {
             effect: active.fault.effect().clone(),
             delay: Duration::from_millis(active.fault.delay_ms(active.calls)),
+            accepts: active.fault.accepts(),
         })
     }
 
@@ -81,7 +114,7 @@ impl StandIn {
         let send = self.api.is_send(&head);
         let hit = if send { self.next_hit() } else { None };
         let entry = self.ledger.open(send, hit.as_ref().map(|hit| hit.effect.kind()));
-        if let Some(Hit { effect: Effect::Reset(ResetAt::Request), delay }) = hit {
+        if let Some(Hit { effect: Effect::Reset(ResetAt::Request), delay, .. }) = hit {
             // The first bytes only: a reset that waits for the end would not be mid-request.
             let _ = body.frame().await;
             tokio::time::sleep(delay).await;
@@ -105,14 +138,21 @@ impl StandIn {
         self.ledger.keep(received.clone());
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let refusal = hit.as_ref().and_then(Hit::refusal);
-        let answer = self.api.answer(received, refusal, number);
+        let answer = match self.may_send(received) || !entry.is_send() {
+            true => self.api.answer(received, refusal, number),
+            false => self.api.unauthorized(),
+        };
         entry.expect(answer.recipients());
+        // A vendor decides when it has read the request; what happens to its answer is another matter.
+        if hit.as_ref().is_none_or(|hit| hit.accepts) {
+            self.ledger.accept(&answer.deliveries, self.api.removes_repeats());
+        }
         let Some(hit) = hit else {
             return Ok(written(entry, &answer));
         };
         tokio::time::sleep(hit.delay).await;
         Ok(match hit.effect {
-            Effect::Delay => written(entry, &answer),
+            Effect::Delay | Effect::Refused => written(entry, &answer),
             Effect::Error(refusal) => written(entry, &with_retry(answer, &refusal)),
             Effect::Html => written(entry, &Answer::bad_gateway(answer.recipients())),
             Effect::Cut => written(entry, &body::cut(answer)),
@@ -121,6 +161,7 @@ impl StandIn {
             Effect::Endless { interval_ms } => {
                 body::endless(response(&answer), Duration::from_millis(interval_ms), entry)
             }
+            Effect::Reset(ResetAt::Read) => return Err(reset(connection.as_ref())),
             Effect::Reset(_) => body::broken(response(&answer), connection, entry),
             Effect::Hang => std::future::pending().await,
         })

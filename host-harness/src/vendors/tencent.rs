@@ -183,6 +183,9 @@ fn results(body: &Value, phones: &[&str], refusal: Option<&Refusal>, number: u64
             "IsoCode": "GB",
         }));
         answer.verdicts.push(if ok { Verdict::accepted(code, 1) } else { Verdict::refused(code, 1) });
+        if ok {
+            answer = answer.delivers(Some(session), Some(phone));
+        }
     }
     let response = json!({"SendStatusSet": set, "RequestId": uuid(number)});
     answer.json("application/json", &json!({ "Response": response }))

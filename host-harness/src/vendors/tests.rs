@@ -1,5 +1,6 @@
 //! Every stand-in over a real socket.
 
+mod books;
 mod checks;
 mod control;
 mod faults;
@@ -60,6 +61,7 @@ fn is_accepted(vendor: &str, response: &Response) -> bool {
         "sms-tencent" => json["Response"]["SendStatusSet"]
             .as_array()
             .is_some_and(|set| set.iter().all(|phone| phone["Code"] == "Ok")),
+        "twilio" => return response.status == 201 && json["sid"].is_string(),
         _ => json["code"] == 0 && json["id"].is_string(),
     };
     response.status == 200 && ok
@@ -80,7 +82,7 @@ async fn a_good_send_is_accepted_in_both_versions_and_counted() {
         let recipients = if vendor == "sms-tencent" { 4 } else { 2 };
         assert_eq!(counts.messages_accepted, recipients, "{vendor}");
         assert_eq!(counts.messages_by_code.values().sum::<u64>(), recipients);
-        assert_eq!(counts.calls_by_status[&200], 2);
+        assert_eq!(counts.calls_by_status.values().sum::<u64>(), 2);
     }
 }
 

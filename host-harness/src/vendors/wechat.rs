@@ -62,6 +62,11 @@ impl Api for Wechat {
             .to_string(),
         }
     }
+
+    /// By `client_msg_id`.
+    fn removes_repeats(&self) -> bool {
+        true
+    }
 }
 
 fn send(request: &Received, refusal: Option<&Refusal>, number: u64) -> Answer {
@@ -74,7 +79,10 @@ fn send(request: &Received, refusal: Option<&Refusal>, number: u64) -> Answer {
         }
         None => {
             let body = json!({"errcode": 0, "errmsg": "ok", "msgid": 200_000_000 + number});
-            Answer::send(StatusCode::OK, Verdict::accepted(ACCEPTED, 1)).json(JSON, &body)
+            let sent = request.json().unwrap_or_default();
+            Answer::send(StatusCode::OK, Verdict::accepted(ACCEPTED, 1))
+                .json(JSON, &body)
+                .delivers(sent["client_msg_id"].as_str(), sent["touser"].as_str())
         }
     }
 }

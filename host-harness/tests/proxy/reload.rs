@@ -1,6 +1,6 @@
 //! A new config takes over without a request being lost, or the old one stays.
 
-use crate::support::{admin, config, echo, eventually, get, run};
+use crate::support::{admin, config, echo, eventually, get, put, run};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use pointsman_host::proxy::config::{Source, load};
@@ -104,13 +104,6 @@ fn write(directory: &Path, path_prefix: &str, upstream: std::net::SocketAddr) ->
          service\n  endpoints: [\"{upstream}\"]\n"
     );
     put(directory, "proxy.yaml", &text)
-}
-
-/// As an operator should: a whole file takes the old one's place.
-fn put(directory: &Path, name: &str, text: &str) -> Result<()> {
-    fs::write(directory.join("new"), text)?;
-    fs::rename(directory.join("new"), directory.join(name))?;
-    Ok(())
 }
 
 #[tokio::test]

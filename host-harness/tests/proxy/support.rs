@@ -62,6 +62,13 @@ pub(crate) async fn admin(proxy: &ProxyHandle, path: &str) -> Result<helper::Res
     Ok(helper::send(admin, Version::Http1, request).await?)
 }
 
+/// As an operator should: a whole file takes the old one's place.
+pub(crate) fn put(directory: &std::path::Path, name: &str, text: &str) -> Result<()> {
+    std::fs::write(directory.join("new"), text)?;
+    std::fs::rename(directory.join("new"), directory.join(name))?;
+    Ok(())
+}
+
 /// An upstream of HTTP/1.1 and HTTP/2 that answers as told, for as long as the test runs.
 pub(crate) async fn upstream<H, F>(handler: H) -> Result<SocketAddr>
 where

@@ -57,7 +57,11 @@ async fn post(addr: SocketAddr, body: impl Into<Bytes>) -> (u16, String) {
     (response.status.as_u16(), response.text())
 }
 
+/// A push of the stream, or one of its text messages for the channel that it has none of.
 fn numbered(channel: &str, recipients: usize) -> Push {
+    if channel == "twilio" {
+        return Push { channel: channel.to_owned(), ..numbered("sms-tencent", recipients) };
+    }
     (0..).map(Push::numbered).find(|push| push.channel == channel && push.recipients.len() == recipients).unwrap()
 }
 

@@ -22,6 +22,11 @@ pointsman_node_in_flight{node="OPPO_PUSH",channel="oppo",business="promo"} 1
 pointsman_node_in_flight{node="FCM_PUSH",channel="fcm",business="promo"} 4
 pointsman_node_in_flight{node="FCM_TOKEN",channel="fcm",business="none"} 0
 pointsman_node_blocked{node="OPPO_PUSH",channel="oppo",business="order",age="1s"} 1
+pointsman_channel_state{channel="oppo",state="healthy"} 0
+pointsman_channel_state{channel="oppo",state="degraded"} 1
+pointsman_channel_state{channel="fcm",state="healthy"} 1
+pointsman_channel_switches_total{from="oppo",to="lc",reason="quota"} 30
+pointsman_channel_switches_total{from="oppo",to="lc",reason="failure_ratio"} 3
 pointsman_node_duration_milliseconds_bucket{node="OPPO_PUSH",channel="oppo",le="50"} 60
 pointsman_node_duration_milliseconds_bucket{node="OPPO_PUSH",channel="oppo",le="100"} 119
 pointsman_node_duration_milliseconds_bucket{node="OPPO_PUSH",channel="oppo",le="4000"} 120
@@ -39,6 +44,7 @@ fn a_row_is_all_that_the_metrics_say_of_a_node() {
     assert_eq!((oppo.on_time, oppo.late), (119, 1));
     assert_eq!((oppo.in_flight, oppo.blocked), (3, 1));
     assert_eq!(oppo.p50_ms, Some(50.0));
+    assert_eq!((oppo.state.as_deref(), oppo.moved), (Some("degraded"), 33));
     let codes: Vec<_> = oppo.codes.iter().map(|(code, n)| (code.as_str(), *n)).collect();
     assert_eq!(codes, [("0", 100), ("33", 99)]);
 }
@@ -46,10 +52,10 @@ fn a_row_is_all_that_the_metrics_say_of_a_node() {
 #[test]
 fn the_table_has_the_services_node_first_and_ok_before_failures() {
     let expected = "\
-NODE       CHANNEL  MESSAGES       P50       P99  ON TIME  IN FLIGHT  BLOCKED  OUTCOMES
-PUSH       none          150         -         -        -          0        0  ok 150
-FCM_PUSH   fcm             0         -         -        -          4        0
-OPPO_PUSH  oppo          200     50 ms    100 ms   99.2 %          3        1  ok 100, quota_app 99, invalid_token 1
+NODE       CHANNEL  MESSAGES       P50       P99  ON TIME  IN FLIGHT  BLOCKED  STATE     MOVED  OUTCOMES
+PUSH       none          150         -         -        -          0        0  -             0  ok 150
+FCM_PUSH   fcm             0         -         -        -          4        0  healthy       0
+OPPO_PUSH  oppo          200     50 ms    100 ms   99.2 %          3        1  degraded     33  ok 100, quota_app 99, invalid_token 1
 ";
     assert_eq!(render(&read()), expected);
 }

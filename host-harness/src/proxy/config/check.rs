@@ -1,6 +1,7 @@
 //! What must hold between the parts of a config, however it was made.
 
 use super::{ClusterChoice, ClusterConfig, Endpoint, Faults, ListenerConfig, Protocol, ProxyConfig, RouteConfig};
+use http::HeaderName;
 use std::collections::HashSet;
 
 /// More threads than this is a slip of the pen.
@@ -79,6 +80,12 @@ impl ProxyConfig {
     }
 }
 
+/// Whether a header is the proxy's to write: not one that says where a request goes or how long it is.
+fn may_be_written(header: &str) -> bool {
+    let fixed = ["host", "content-length", "transfer-encoding", "connection", "te", "upgrade"];
+    HeaderName::from_bytes(header.as_bytes()).is_ok_and(|name| !fixed.contains(&name.as_str()))
+}
+
 fn check_cluster(place: &str, cluster: &ClusterConfig, faults: &mut Faults) {
     if cluster.name.is_empty() {
         faults.add(format!("{place}.name"), "is empty");
@@ -89,6 +96,12 @@ fn check_cluster(place: &str, cluster: &ClusterConfig, faults: &mut Faults) {
     let limits = [("max_connections", cluster.max_connections), ("max_requests", cluster.max_requests)];
     for (name, _) in limits.iter().filter(|(_, limit)| *limit == 0) {
         faults.add(format!("{place}.{name}"), "0 would refuse every request");
+    }
+    if let Some(credential) = &cluster.credential
+        && !may_be_written(&credential.header)
+    {
+        let message = format!("\"{}\" is no header that can carry a credential", credential.header);
+        faults.add(format!("{place}.credential.header"), message);
     }
     let Some(tls) = &cluster.tls else { return };
     let hosts = cluster.endpoints.iter().map(|endpoint| match endpoint {

@@ -1,12 +1,12 @@
 //! A file to a [`ProxyConfig`], reporting every fault and not only the first: each element of a list is read on its own.
 
 use super::wire::{
-    AccessLogWire, AdminWire, BucketsWire, ClusterWire, DirectionWire, FailurePolicyWire, ListenerWire, NodeWire,
-    PluginWire, ProtocolWire, ProxyWire, RouteWire, TlsWire, TracingWire,
+    AccessLogWire, AdminWire, BucketsWire, ClusterWire, CredentialWire, DirectionWire, FailurePolicyWire, ListenerWire,
+    NodeWire, PluginWire, ProtocolWire, ProxyWire, RouteWire, TlsWire, TracingWire,
 };
 use super::{
-    AccessLogConfig, ClusterChoice, ClusterConfig, Faults, ListenerConfig, PluginConfig, Protocol, ProxyConfig,
-    RouteConfig, Source, TlsConfig, TracingConfig,
+    AccessLogConfig, ClusterChoice, ClusterConfig, CredentialConfig, Faults, ListenerConfig, PluginConfig, Protocol,
+    ProxyConfig, RouteConfig, Source, TlsConfig, TracingConfig,
 };
 use crate::filter::{FailurePolicy, Limits, Node, TrafficDirection};
 use crate::process::BucketSetting;
@@ -236,6 +236,10 @@ impl Reader<'_> {
                 ProtocolWire::Downstream => Protocol::Downstream,
             },
             tls: wire.tls.map(|TlsWire { sni, ca_file }| TlsConfig { sni, ca: ca_file.map(|path| self.file(path)) }),
+            credential: wire.credential.map(|CredentialWire { header, file }| CredentialConfig {
+                header: header.to_ascii_lowercase(),
+                value: self.file(file),
+            }),
             connect_timeout: self.duration(&at("connect_timeout"), wire.connect_timeout, default.connect_timeout),
             idle_timeout: self.duration(&at("idle_timeout"), wire.idle_timeout, default.idle_timeout),
             max_connections: wire.max_connections.unwrap_or(default.max_connections),

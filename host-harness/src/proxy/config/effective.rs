@@ -100,6 +100,9 @@ fn cluster(cluster: &ClusterConfig) -> Value {
             Protocol::Downstream => "downstream",
         },
         "tls": cluster.tls.as_ref().map(|tls| json!({ "sni": tls.sni, "ca_file": tls.ca.as_ref().map(source) })),
+        "credential": cluster.credential.as_ref().map(|credential| json!({
+            "header": credential.header, "file": source(&credential.value),
+        })),
         "connect_timeout": format_duration(cluster.connect_timeout),
         "idle_timeout": format_duration(cluster.idle_timeout),
         "max_connections": cluster.max_connections,

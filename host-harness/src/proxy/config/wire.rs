@@ -121,6 +121,7 @@ pub(super) struct ClusterWire {
     #[serde(default)]
     pub(super) protocol: ProtocolWire,
     pub(super) tls: Option<TlsWire>,
+    pub(super) credential: Option<CredentialWire>,
     pub(super) connect_timeout: Option<String>,
     pub(super) idle_timeout: Option<String>,
     pub(super) max_connections: Option<usize>,
@@ -143,6 +144,18 @@ pub(super) enum ProtocolWire {
 pub(super) struct TlsWire {
     pub(super) sni: Option<String>,
     pub(super) ca_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CredentialWire {
+    #[serde(default = "authorization")]
+    pub(super) header: String,
+    pub(super) file: PathBuf,
+}
+
+fn authorization() -> String {
+    String::from("authorization")
 }
 
 #[derive(Deserialize)]

@@ -51,7 +51,7 @@ impl Control {
         let clusters = self.shared.directory.prepare(&config.clusters, &self.shared.surroundings.metrics);
         let clusters = clusters.map_err(|(index, error)| {
             let mut faults = Faults::default();
-            faults.add(format!("$.clusters[{index}].tls"), error);
+            faults.add(format!("$.clusters[{index}].{}", error.key()), error);
             ProxyError::Config(faults)
         })?;
         let generation = Generation {

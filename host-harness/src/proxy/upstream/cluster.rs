@@ -1,9 +1,11 @@
 //! One cluster as all workers share it: endpoints, limits, and what is in use of them.
 
+use super::credential::{self, Credential, CredentialError, Secret};
 use super::tls::{self, TlsError};
 use crate::process::{Admission, Upstreams};
 use crate::proxy::config::{ClusterConfig, Endpoint};
 use crate::proxy::exposition::{self, HostMetrics};
+use http::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,11 +19,33 @@ const RESOLVE_INTERVAL: Duration = Duration::from_secs(5);
 pub(in crate::proxy) struct Cluster {
     pub(in crate::proxy) config: ClusterConfig,
     pub(super) tls: Option<tls::Connector>,
+    credential: Option<Credential>,
     pub(super) connections: Gauge,
     pub(super) pending: Gauge,
     pub(super) requests: Gauge,
     pub(in crate::proxy) metrics: exposition::Cluster,
     addresses: Mutex<Addresses>,
+}
+
+/// Why a cluster cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::proxy) enum ClusterError {
+    /// Its TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Its credential.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+}
+
+impl ClusterError {
+    /// The key of the config that is at fault.
+    pub(in crate::proxy) const fn key(&self) -> &'static str {
+        match self {
+            Self::Tls(_) => "tls",
+            Self::Credential(_) => "credential.file",
+        }
+    }
 }
 
 /// Addresses of the endpoints, with the time at which names were looked up.
@@ -31,26 +55,32 @@ struct Addresses {
 }
 
 impl Cluster {
-    /// A cluster of which nothing is used yet.
+    /// A cluster of which nothing is used yet, with the secret of its credential.
     ///
     /// # Errors
     /// [`TlsError`]: the authorities cannot be read.
-    pub(in crate::proxy) fn new(config: ClusterConfig, metrics: &HostMetrics) -> Result<Self, TlsError> {
+    fn new(config: ClusterConfig, secret: Secret, metrics: &HostMetrics) -> Result<Self, TlsError> {
         let known = config.endpoints.iter().filter_map(|endpoint| match endpoint {
             Endpoint::Socket(address) => Some(*address),
             Endpoint::Name { .. } => None,
         });
         let addresses = Mutex::new(Addresses { known: known.collect(), resolved: None });
         let tls = config.tls.as_ref().map(|tls| tls::Connector::new(tls, config.protocol)).transpose()?;
+        let credential = config.credential.as_ref().and_then(|config| Credential::new(config, secret));
         let (connections, pending, requests) = (Gauge::default(), Gauge::default(), Gauge::default());
         let metrics = metrics.cluster(&config.name);
-        Ok(Self { metrics, config, tls, connections, pending, requests, addresses })
+        Ok(Self { metrics, config, tls, credential, connections, pending, requests, addresses })
     }
 
     /// Whether this is what a config asks for, down to the authorities in the file that it names.
     fn serves(&self, config: &ClusterConfig) -> bool {
         let is_current = |tls: &tls::Connector| config.tls.as_ref().is_some_and(|config| tls.is_current(config));
         self.config == *config && self.tls.as_ref().is_none_or(is_current)
+    }
+
+    /// The header that requests carry as the cluster's credential, if it has one now.
+    pub(super) fn credential(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.credential.as_ref()?.header()
     }
 
     fn has_names(&self) -> bool {
@@ -143,25 +173,36 @@ impl Directory {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The clusters of a new config: those that stay as they are keep what is in use.
+    /// The clusters of a new config: those that stay as they are keep what is in use, but for a new secret. That is taken
+    /// even if the config is refused in the end: the file is the one that was in force before too.
     ///
     /// # Errors
-    /// [`TlsError`], with the index of the cluster.
+    /// [`ClusterError`], with the index of the cluster.
     pub(in crate::proxy) fn prepare(
         &self,
         configs: &[ClusterConfig],
         metrics: &HostMetrics,
-    ) -> Result<BTreeMap<String, Arc<Cluster>>, (usize, TlsError)> {
+    ) -> Result<BTreeMap<String, Arc<Cluster>>, (usize, ClusterError)> {
+        let secret = |(index, config): (usize, &ClusterConfig)| {
+            let secret = config.credential.as_ref().map(credential::read).transpose();
+            secret.map(Option::flatten).map_err(|error| (index, error.into()))
+        };
+        let secrets = configs.iter().enumerate().map(secret).collect::<Result<Vec<Secret>, _>>()?;
         let current = self.clusters();
-        let cluster = |(index, config): (usize, &ClusterConfig)| {
+        let cluster = |(index, (config, secret)): (usize, (&ClusterConfig, Secret))| {
             let kept = current.get(&config.name).filter(|cluster| cluster.serves(config)).cloned();
             let cluster = match kept {
-                Some(cluster) => cluster,
-                None => Arc::new(Cluster::new(config.clone(), metrics).map_err(|error| (index, error))?),
+                Some(cluster) => {
+                    if let Some(credential) = &cluster.credential {
+                        credential.set(secret);
+                    }
+                    cluster
+                }
+                None => Arc::new(Cluster::new(config.clone(), secret, metrics).map_err(|error| (index, error.into()))?),
             };
             Ok((config.name.clone(), cluster))
         };
-        configs.iter().enumerate().map(cluster).collect()
+        configs.iter().zip(secrets).enumerate().map(cluster).collect()
     }
 
     /// Puts clusters in force.

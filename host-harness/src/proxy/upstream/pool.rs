@@ -136,9 +136,13 @@ impl Pool {
     /// Sends a request and waits for the headers of its response. `downstream_http2` is what the client speaks.
     pub(in crate::proxy) async fn send(
         self: Rc<Self>,
-        request: Outgoing,
+        mut request: Outgoing,
         downstream_http2: bool,
     ) -> Result<Reply, Failure> {
+        // Requests of clients and calls of the filter come by here alike.
+        if let Some((name, value)) = self.cluster.credential() {
+            request.overwrite(name, value);
+        }
         let result = self.send_uncounted(request, downstream_http2).await;
         let metrics = &self.cluster.metrics;
         match &result {

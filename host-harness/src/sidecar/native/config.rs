@@ -1,6 +1,6 @@
 //! The shipped config, changed just enough to run on free ports with upstreams on loopback.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,11 @@ use crate::envoy::{Protocol, Upstream};
 use crate::sidecar::Setup;
 
 const FREE_PORT: &str = "127.0.0.1:0";
+
+/// Where the credentials of clusters stand, beside the rules.
+pub(super) fn credential_file(rules: &Path, cluster: &str) -> PathBuf {
+    rules.with_file_name(format!("{cluster}.credential"))
+}
 
 /// The config at `path` with the module, rules, workers and upstreams of `setup`. A cluster that is not named there has no
 /// endpoint, so that nothing ever leaves the machine.
@@ -36,6 +41,7 @@ pub(super) fn adapted(path: &Path, setup: &Setup, rules: &Path) -> Result<Value,
     for cluster in clusters {
         let upstream = cluster["name"].as_str().and_then(|name| setup.upstreams.get(name)).copied();
         lead(cluster, upstream)?;
+        keep_credential(cluster, setup, rules)?;
     }
     Ok(config)
 }
@@ -56,6 +62,18 @@ fn lead(cluster: &mut Value, upstream: Option<Upstream>) -> Result<(), NativeErr
     Ok(())
 }
 
+/// Points a cluster to its credential, if the shipped config has a place for one.
+fn keep_credential(cluster: &mut Value, setup: &Setup, rules: &Path) -> Result<(), NativeError> {
+    let name = cluster["name"].as_str().unwrap_or_default().to_owned();
+    if cluster.get("credential").is_some() {
+        return set(cluster, "/credential/file", json!(credential_file(rules, &name)));
+    }
+    if setup.credentials.contains_key(&name) {
+        return Err(missing(&format!("place for a credential in the cluster {name}")));
+    }
+    Ok(())
+}
+
 fn array<'a>(value: &'a mut Value, pointer: &str) -> Result<&'a mut Vec<Value>, NativeError> {
     value.pointer_mut(pointer).and_then(Value::as_array_mut).ok_or_else(|| missing(pointer))
 }
@@ -72,6 +90,7 @@ fn missing(what: &str) -> NativeError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::{Path, PathBuf};
 
     use serde_json::Value;
@@ -90,6 +109,7 @@ mod tests {
             filter_wasm: "/tmp/a.wasm".into(),
             rules: String::from("{}"),
             upstreams: upstreams.collect(),
+            credentials: BTreeMap::new(),
             workers: 3,
             secret: String::from("x"),
         }

@@ -8,7 +8,7 @@ use crate::simulate::template::Fill;
 use bytes::Bytes;
 use http::Request;
 
-const CHANNELS: [(&str, usize, &str); 7] = [
+const CHANNELS: [(&str, usize, &str); 8] = [
     ("apns", 1, "Unregistered"),
     ("fcm", 1, "UNREGISTERED"),
     ("oppo", 1, "10000"),
@@ -16,6 +16,7 @@ const CHANNELS: [(&str, usize, &str); 7] = [
     ("wechat", 1, "43004"),
     ("sms-tencent", 4, "FailedOperation.PhoneNumberInBlacklist"),
     ("lc", 1, "7"),
+    ("twilio", 1, "21610"),
 ];
 
 fn calls(channel: &str) -> Calls {
@@ -46,7 +47,7 @@ fn a_filled_in_request_is_accepted_for_every_recipient() {
         let everything = format!("{:?} {}", headers.get_str(":path"), String::from_utf8_lossy(&body));
         let everything = everything.replace("%2B", "+") + headers.get_str("apns-id").unwrap_or_default();
         assert!(recipients.iter().all(|recipient| everything.contains(recipient)), "{channel}: {everything}");
-        assert!(channel == "fcm" || everything.contains(message_id), "{channel}: {everything}");
+        assert!(everything.contains(message_id), "{channel}: {everything}");
         let (_, accepted, refused) = calls.answer_any(request(&headers, body), None);
         assert_eq!((accepted, refused), (count as u64, 0), "{channel}");
     }

@@ -76,6 +76,16 @@ impl Phase {
             _ => {}
         }
     }
+
+    /// The same for less traffic.
+    pub(super) fn thin(&mut self, factor: u32) {
+        match &mut self.trouble {
+            Trouble::Quota { limit: most, .. } | Trouble::RateLimit { per_second: most, .. } => {
+                *most /= u64::from(factor)
+            }
+            _ => {}
+        }
+    }
 }
 
 pub(super) fn read(api: Option<&'static dyn Api>, fields: &mut Fields<'_>) -> Option<Phase> {

@@ -56,7 +56,13 @@ fn spans(world: &World, place: usize, channel: &Channel) -> Spans {
     let mut spans = Spans::new();
     for (index, phase) in channel.phases.iter().enumerate() {
         match (&phase.trouble, world.vendor(place)) {
-            (Trouble::Quota { .. } | Trouble::RateLimit { .. }, Some(vendor)) => {
+            // It lasts until midnight, even if nobody asks the vendor any more.
+            (Trouble::Quota { .. }, Some(vendor)) => {
+                let limit = phase.span(world.scenario.duration).1;
+                let until_midnight = |from: Duration| world.scenario.midnight_after(from).min(limit);
+                spans.extend(vendor.hits(index).iter().map(|(from, _)| (*from, until_midnight(*from))));
+            }
+            (Trouble::RateLimit { .. }, Some(vendor)) => {
                 spans.extend(vendor.hits(index).iter().filter(|(from, to)| to.saturating_sub(*from) >= NOTICEABLE));
             }
             _ => spans.push(phase.span(world.scenario.duration)),

@@ -151,8 +151,8 @@ impl World {
             }
         };
         if let Some(driver) = self.drivers.get_mut(worker) {
-            if let (Reply::Upstream { headers, .. }, Some(exchange)) = (&reply, driver.exchange(stream)) {
-                exchange.told(headers);
+            if let (Reply::Upstream { headers, body, .. }, Some(exchange)) = (&reply, driver.exchange(stream)) {
+                exchange.told(headers, body);
             }
             driver.reply(stream, reply);
         }
@@ -185,7 +185,7 @@ impl World {
 
     /// A guest calls a vendor in the application's place, or anyone else.
     pub(super) fn guest_call(&mut self, worker: usize, call: CallId, request: HttpCall) {
-        let vendor = self.vendor_of(&request.headers, 0);
+        let vendor = self.vendor_of_call(&request);
         let (latency, result) = match vendor {
             Some(vendor) => self.guest_sends(vendor, &request),
             None => (OTHERS_TAKE, Ok([(":status", "200"), ("content-length", "0")].into_iter().collect())),
@@ -200,17 +200,23 @@ impl World {
         self.events.push(self.now.after(late.unwrap_or(latency)), Event::CallAnswer(worker, call));
     }
 
+    /// The vendor that a guest's call is for, by its cluster, which has the name of the channel, or by its authority.
+    fn vendor_of_call(&self, request: &HttpCall) -> Option<usize> {
+        let named = self.clusters.iter().position(|cluster| **cluster == *request.cluster);
+        named.or_else(|| self.vendor_of(&request.headers, 0))
+    }
+
     /// A vendor's answer to a guest's send, which counts for the message whose id it carries; or only headers.
     fn guest_sends(&mut self, vendor: usize, request: &HttpCall) -> (Duration, Result<Headers, WireAnswer>) {
         let path = request.headers.get(":path").unwrap_or_default();
         let message = number_in(&request.body)
             .or_else(|| request.headers.iter().find_map(|(_, value)| number_in(value)))
-            .or_else(|| number_in(path))
-            .and_then(|number| self.messages.get(&number));
-        let Some(message) = message else {
+            .or_else(|| number_in(path));
+        let Some(number) = message else {
             return (OTHERS_TAKE, Err(page(400)));
         };
-        let (number, channel, to) = (message.number, message.channel, message.open);
+        // The application may have done with a message that is still on its way; the vendor sends it all the same.
+        let (channel, to) = self.messages.get(&number).map_or((vendor, 1), |message| (message.channel, message.open));
         let mut plan = self.send_rewritten(vendor, &request.headers, request.body.clone(), to);
         self.book(number, channel, to, &plan);
         let status = |status: &str| Ok([(":status", status)].into_iter().collect());

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use http::{HeaderMap, StatusCode};
+
 use super::{Event, World};
+use crate::demo::vendor_calls;
 use crate::filter::StreamId;
+use crate::http::Response;
 use crate::process::Clock as _;
 use crate::simulate::arrivals::Arrival;
 use crate::simulate::calls::CallsError;
 use crate::simulate::exchange::{Exchange, Forwarded};
-use crate::simulate::message::{Message, Recipients};
+use crate::simulate::message::{Message, Recipients, first};
 use crate::simulate::template::Fill;
 use crate::simulate::vendor::Fate;
 
@@ -45,6 +49,7 @@ impl World {
             forwarded: Forwarded::default(),
             plan: None,
             status: None,
+            answer: bytes::Bytes::new(),
         };
         if retry {
             self.books.count(channel, self.now, |counts| counts.retries += 1);
@@ -97,9 +102,24 @@ impl World {
             Some(plan) if self.scenario.application.reads_codes && is_verdict(&plan.fate) => {
                 (plan.accepted, plan.refused)
             }
+            // The filter's own answer, in the vendor's place and in its words.
+            _ if self.scenario.application.reads_codes => (self.read_answer(exchange).unwrap_or(0), 0),
             _ if success => (exchange.to, 0),
             _ => (0, 0),
         }
+    }
+
+    /// Whom an answer says to be reached, read as the demo's push service reads it.
+    fn read_answer(&self, exchange: &Exchange) -> Option<Recipients> {
+        let channel = self.scenario.channels.get(exchange.channel)?;
+        let response = Response {
+            status: StatusCode::from_u16(exchange.status?).ok()?,
+            headers: HeaderMap::new(),
+            body: exchange.answer.clone(),
+            trailers: None,
+        };
+        let count = vendor_calls::accepted(channel.api.name(), &response, exchange.to.count_ones() as usize);
+        Some(first(count, exchange.to))
     }
 
     /// Tries again for those who are not reached, or has done with the message.

@@ -24,6 +24,8 @@ pub(super) struct Wire {
     at: Option<ResetAt>,
     #[serde(skip_serializing_if = "Option::is_none")]
     interval_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,7 @@ enum Kind {
     Delay,
     Error,
     Hang,
+    Refused,
     Reset,
     Cut,
     Html,
@@ -64,7 +67,8 @@ impl TryFrom<Wire> for Fault {
             return Err(FaultError::Share(share));
         }
         wire.refuse_unused()?;
-        Ok(Self { delay: wire.delay()?, effect: wire.effect()?, share })
+        let accepted = wire.accepted;
+        Ok(Self { delay: wire.delay()?, effect: wire.effect()?, share, accepted })
     }
 }
 
@@ -84,6 +88,7 @@ impl Wire {
             Kind::Delay => Effect::Delay,
             Kind::Error => Effect::Error(self.refusal()?),
             Kind::Hang => Effect::Hang,
+            Kind::Refused => Effect::Refused,
             Kind::Reset => Effect::Reset(self.at.unwrap_or(ResetAt::Request)),
             Kind::Cut => Effect::Cut,
             Kind::Html => Effect::Html,
@@ -104,6 +109,11 @@ impl Wire {
         Ok(Refusal { code, recipients: self.recipients, retry_after_s: self.retry_after_s })
     }
 
+    /// Whether the connection breaks before the request has been read: no vendor can accept that.
+    fn breaks_off_early(&self) -> bool {
+        self.kind == Kind::Reset && self.at.is_none_or(|at| at == ResetAt::Request)
+    }
+
     /// A key that has no effect is a misunderstanding, and the user should hear of it.
     fn refuse_unused(&self) -> Result<(), FaultError> {
         let only_for = [
@@ -113,6 +123,16 @@ impl Wire {
             ("at", self.at.is_some(), Kind::Reset),
             ("interval_ms", self.interval_ms.is_some(), Kind::Endless),
         ];
+        let loses_answers = matches!(self.kind, Kind::Hang | Kind::Reset | Kind::Html);
+        let on_all = self.kind == Kind::Refused;
+        let others = [
+            ("accepted", self.accepted.is_some() && (!loses_answers || self.breaks_off_early())),
+            ("share", on_all && self.share.is_some_and(|share| share < 1.0)),
+            ("delay_ms", on_all && self.delay_ms.is_some()),
+        ];
+        if let Some((key, _)) = others.into_iter().find(|(_, misplaced)| *misplaced) {
+            return Err(FaultError::Unused { kind: self.kind.name(), key });
+        }
         for (key, given, owner) in only_for {
             if given && owner != self.kind {
                 let kind = self.kind.name();
@@ -129,6 +149,7 @@ impl Kind {
             Self::Delay => "delay",
             Self::Error => "error",
             Self::Hang => "hang",
+            Self::Refused => "refused",
             Self::Reset => "reset",
             Self::Cut => "cut",
             Self::Html => "html",
@@ -155,6 +176,7 @@ impl From<Fault> for Wire {
             retry_after_s: None,
             at: None,
             interval_ms: None,
+            accepted: fault.accepted,
         };
         wire.kind = match fault.effect {
             Effect::Delay => {
@@ -168,6 +190,7 @@ impl From<Fault> for Wire {
                 Kind::Error
             }
             Effect::Hang => Kind::Hang,
+            Effect::Refused => Kind::Refused,
             Effect::Reset(at) => {
                 wire.at = Some(at);
                 Kind::Reset
@@ -203,6 +226,9 @@ mod tests {
             r#"{"kind":"error","share":1.0,"code":"QUOTA_EXCEEDED","retry_after_s":30}"#,
             r#"{"kind":"hang","share":1.0}"#,
             r#"{"kind":"reset","share":1.0,"at":"request"}"#,
+            r#"{"kind":"hang","share":1.0,"accepted":true}"#,
+            r#"{"kind":"refused","share":1.0}"#,
+            r#"{"kind":"reset","share":1.0,"at":"read","accepted":true}"#,
             r#"{"kind":"reset","share":1.0,"at":"response"}"#,
             r#"{"kind":"cut","share":1.0}"#,
             r#"{"kind":"html","delay_ms":10,"share":1.0}"#,
@@ -225,6 +251,8 @@ mod tests {
             (r#"{"kind":"hang","code":"1"}"#, "hang: has no use for \"code\""),
             (r#"{"kind":"hang","share":1.5}"#, "share: 1.5 is not between 0 and 1"),
             (r#"{"kind":"delay","delay_ms":[9,1]}"#, "delay_ms: 9 is more than 1"),
+            (r#"{"kind":"cut","accepted":true}"#, "cut: has no use for \"accepted\""),
+            (r#"{"kind":"refused","share":0.5}"#, "refused: has no use for \"share\""),
             (r#"{"kind":"hang","shar":1}"#, "unknown field `shar`"),
         ] {
             let error = read(json).unwrap_err();

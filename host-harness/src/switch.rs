@@ -1,0 +1,12 @@
+//! Switching by hand: an operator's order becomes a `force` rule in the config, and a line in the operations log.
+//!
+//! The config is the only truth, so a switch is an edit of that file and nothing else: reviewed as a diff, ended by its own
+//! `until`, taken back by removing the rule. The edit is textual, so that all that an operator wrote stays as it is.
+
+mod diff;
+mod order;
+mod perform;
+mod text;
+
+pub use order::{Action, Force, LONGEST, Order, Refusal};
+pub use perform::{Crash, Destination, Done, Files, Point, SwitchError, World, perform, preview};
