@@ -17,6 +17,9 @@ const LUA_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.lua.v3
 /// The rules that ship as the example: six channels, and the request is held for the message id in its body.
 const RULES: &str = include_str!("../../envoy/pointsman.json");
 
+/// The same channels with breakers, and with failover in flight: answers wait until they have been judged.
+const WITH_RULES: &str = include_str!("../../host-harness/scenarios/rules.json");
+
 /// The cluster to which the pushes go.
 const CLUSTER: &str = "oppo";
 
@@ -34,6 +37,8 @@ pub(crate) enum Variant {
     Lua,
     /// Pointsman.
     Pointsman,
+    /// Pointsman with rules for every channel.
+    Rules,
     /// Another build of Pointsman.
     Other,
     /// Pointsman in the native proxy.
@@ -47,13 +52,14 @@ impl Variant {
             Self::Noop => "Wasm that does nothing",
             Self::Lua => "Lua",
             Self::Pointsman => "Pointsman",
+            Self::Rules => "Pointsman with rules",
             Self::Other => "Pointsman, other build",
             Self::Native => "Pointsman in the native proxy",
         }
     }
 
     pub(crate) const fn is_pointsman(self) -> bool {
-        matches!(self, Self::Pointsman | Self::Other | Self::Native)
+        matches!(self, Self::Pointsman | Self::Rules | Self::Other | Self::Native)
     }
 
     /// Whether what it adds to a bare Envoy means something.
@@ -81,7 +87,7 @@ impl Lab {
 
     /// The variants to be measured.
     pub(crate) fn variants(&self) -> Vec<Variant> {
-        let mut variants = vec![Variant::Bare, Variant::Noop, Variant::Lua, Variant::Pointsman];
+        let mut variants = vec![Variant::Bare, Variant::Noop, Variant::Lua, Variant::Pointsman, Variant::Rules];
         variants.extend(self.other.as_ref().map(|_| Variant::Other));
         variants.push(Variant::Native);
         variants
@@ -95,7 +101,7 @@ impl Lab {
         let filter = match variant {
             Variant::Bare | Variant::Lua | Variant::Native => Filter::None,
             Variant::Noop => Filter::Wasm(self.root.join("target/noop.wasm")),
-            Variant::Pointsman => Filter::Wasm(self.root.join("target/pointsman.wasm")),
+            Variant::Pointsman | Variant::Rules => Filter::Wasm(self.root.join("target/pointsman.wasm")),
             Variant::Other => Filter::Wasm(self.other.clone().context("there is no other build")?),
         };
         let mut options = Options::new(&self.binary, bootstrap(&self.root), filter);
@@ -105,7 +111,8 @@ impl Lab {
             options.edit = Some(Box::new(insert_lua));
         }
         if variant.is_pointsman() {
-            options.rules = Rules::Config(RULES.to_owned());
+            let rules = if variant == Variant::Rules { WITH_RULES } else { RULES };
+            options.rules = Rules::Config(rules.to_owned());
             options.secret = Some(SECRET.to_owned());
         }
         let envoy = Envoy::start(options).await.with_context(|| format!("{} does not start", variant.name()))?;
@@ -123,6 +130,7 @@ impl Lab {
                 filter_wasm: target.join("pointsman.wasm"),
                 rules: RULES.to_owned(),
                 upstreams: BTreeMap::from([(CLUSTER.to_owned(), self.upstream.outbound().into())]),
+                credentials: BTreeMap::new(),
                 workers,
                 secret: SECRET.to_owned(),
             },

@@ -11,11 +11,18 @@ mod bad_input;
 )]
 #[path = "../cases/vendors.rs"]
 mod cases;
+#[expect(dead_code, reason = "virtual time is for the others")]
+#[path = "../cases/rules.rs"]
+mod cases_of_rules;
 mod config;
+mod drill;
 mod endings;
+mod failover;
 mod gauges;
 mod holding;
+mod rules;
 mod scrape;
+mod switching;
 mod trace;
 mod traps;
 mod trust;

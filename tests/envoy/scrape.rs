@@ -19,9 +19,11 @@ const RULES: &str = r#"{
 }"#;
 
 /// Every metric with its labels.
-const METRICS: [(&str, &[&str]); 14] = [
+const METRICS: [(&str, &[&str]); 17] = [
     ("pointsman_build_info", &["version"]),
+    ("pointsman_business_value_total", &["business", "outcome"]),
     ("pointsman_bypassed_total", &["reason"]),
+    ("pointsman_channel_state", &["channel", "state"]),
     ("pointsman_config_total", &["result"]),
     ("pointsman_held_released_total", &["reason"]),
     ("pointsman_message_duration_milliseconds", &["channel"]),
@@ -32,6 +34,7 @@ const METRICS: [(&str, &[&str]); 14] = [
     ("pointsman_node_in_flight", &["business", "channel", "node"]),
     ("pointsman_node_messages_total", &["business", "channel", "node", "outcome"]),
     ("pointsman_node_on_time_total", &["channel", "met", "node"]),
+    ("pointsman_records_dropped_total", &["reason"]),
     ("pointsman_trace_contexts_total", &["result"]),
     ("pointsman_vendor_codes_total", &["channel", "code"]),
 ];
@@ -199,7 +202,7 @@ async fn envoy_runs_with_the_limits_that_ship() {
             }
         }
     }
-    assert_eq!(routes, 9);
+    assert_eq!(routes, 10);
     let clusters = bootstrap["clusters"].as_array().unwrap().iter().filter(|cluster| cluster["name"] != "admin");
     for cluster in clusters {
         let limits = &cluster["circuit_breakers"]["thresholds"][0];

@@ -1,8 +1,12 @@
-//! The cases of vendors through the built filter in a worker of the host, with no socket and a clock that stands: what
-//! the filter logs and exports must be what the pure core says of the same exchanges in `filter/core/tests/vendors`.
+//! The cases through the built filter in workers of the host, with no socket and a clock that tests move: what the filter
+//! logs and exports must be what the pure core says of the same exchanges in `filter/core/tests/vendors` and
+//! `filter/core/tests/rules`.
 
 #[path = "../cases/vendors.rs"]
 mod cases;
+#[path = "../cases/rules.rs"]
+mod cases_of_rules;
+mod rules;
 mod sidecar;
 
 use cases::{check, each_vendor};
@@ -10,6 +14,7 @@ use pointsman_host::vm::{Engine, EngineOptions, Module};
 use pointsman_tests::repository;
 use sidecar::Sidecar;
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -30,9 +35,14 @@ fn compile() -> Result<Module> {
     Ok(Module::new(&engine, &wasm)?)
 }
 
+/// The folder of the cases.
+fn folder() -> PathBuf {
+    repository("tests/cases")
+}
+
 fn hold(vendor: &str) -> Result<()> {
     let mut sidecar = Sidecar::new(module()?)?;
-    check(&repository("tests/cases"), vendor, |case, pieces| sidecar.run(&case.sent, &case.answer, pieces))
+    check(&folder(), vendor, |case, pieces| sidecar.run(&case.sent, &case.answer, pieces))
 }
 
 each_vendor!(hold);

@@ -127,6 +127,7 @@ fn options(args: &Args, vendors: &Vendors) -> Result<NativeOptions> {
             filter_wasm: repository("target/pointsman-trap.wasm"),
             rules: rules_of(0),
             upstreams,
+            credentials: BTreeMap::new(),
             workers: WORKERS,
             secret: SECRET.to_owned(),
         },

@@ -94,11 +94,16 @@ impl Counts {
         self.messages_of("none", node, outcome, count)
     }
 
-    /// Messages of a business.
+    /// Messages of a business whose messages are worth 1 each.
     #[must_use]
     pub fn messages_of(self, business: &str, Node(node, channel): Node, outcome: &str, count: u64) -> Self {
         let labels = [("node", node), ("channel", channel), ("business", business), ("outcome", outcome)];
-        self.with("pointsman_node_messages_total", &labels, count)
+        let worth = if channel == node::PUSH.1 { 0 } else { count };
+        self.with("pointsman_node_messages_total", &labels, count).with(
+            "pointsman_business_value_total",
+            &[("business", business), ("outcome", outcome)],
+            worth,
+        )
     }
 
     /// Recipients with a vendor's code.

@@ -1,11 +1,16 @@
 //! What the documents say of adapters and configs is true.
 
-use pointsman_core::adapter::{Adapter, Condition, Items, OkWhen, Operation, Receipt, Response, RetryAfter, Rule};
+use pointsman_core::adapter::{
+    Adapter, AnswerWire, AnswersWire, ComposeWire, Condition, Items, MessageWire, OkWhen, Operation, QuotaWire,
+    Receipt, Response, RetryAfter, Rule,
+};
 use pointsman_core::config;
+use pointsman_core::config::wire::{AutoWire, DrillWire, FailoverWire, ForceWire, LimitWire, RuleWire, ShedWire};
 use pointsman_core::source::SourceWire;
 use pointsman_host::catalogue;
 use pointsman_tests::repository;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::fs;
 
 const BEGIN: &str = "<!-- adapters -->\n";
@@ -40,7 +45,7 @@ fn the_table_of_vendors_is_what_the_adapters_say() {
 
 #[test]
 fn configs_in_documents_are_sound() {
-    for path in ["README.md", "docs/config.md", "docs/adapters.md"] {
+    for path in ["README.md", "docs/config.md", "docs/adapters.md", "docs/rules.md"] {
         let text = read(path);
         for block in blocks(&text, "json") {
             if let Err(faults) = config::load(block) {
@@ -86,9 +91,19 @@ fn fields<T: DeserializeOwned>() -> Vec<String> {
     known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
+/// Holds the sections of a document, under headings of that level, to the fields that each must name.
+fn assert_documented(path: &str, level: &str, parts: impl IntoIterator<Item = (&'static str, Vec<String>)>) {
+    let text = read(path);
+    for (heading, fields) in parts {
+        let after = text.split(&format!("\n{level} {heading}\n")).nth(1).expect("the part has a section");
+        let section = after.split("\n#").next().unwrap_or(after);
+        let missing: Vec<&String> = fields.iter().filter(|field| !section.contains(&format!("`{field}`"))).collect();
+        assert!(fields.len() > 2 && missing.is_empty(), "{path}: {heading} does not document {missing:?}");
+    }
+}
+
 #[test]
 fn every_field_of_the_language_is_documented_in_its_section() {
-    let text = read("docs/adapters.md");
     let parts = [
         ("Adapter", fields::<Adapter>()),
         ("Operation", fields::<Operation>()),
@@ -99,12 +114,68 @@ fn every_field_of_the_language_is_documented_in_its_section() {
         ("Rule", fields::<Rule>()),
         ("Items", fields::<Items>()),
         ("retry_after", fields::<RetryAfter>()),
+        ("quota", fields::<QuotaWire>()),
         ("Receipt", fields::<Receipt>()),
+        ("Message", fields::<MessageWire>()),
+        ("Compose", fields::<ComposeWire>()),
+        ("Answers", fields::<AnswersWire>()),
+        ("Answers", fields::<AnswerWire>()),
     ];
-    for (heading, fields) in parts {
-        let after = text.split(&format!("\n### {heading}\n")).nth(1).expect("the part has a section");
-        let section = after.split("\n#").next().unwrap_or(after);
-        let missing: Vec<&String> = fields.iter().filter(|field| !section.contains(&format!("`{field}`"))).collect();
-        assert!(fields.len() > 2 && missing.is_empty(), "{heading} does not document {missing:?}");
+    assert_documented("docs/adapters.md", "###", parts);
+}
+
+#[test]
+fn every_key_of_a_rule_is_documented_in_its_section() {
+    let kinds = [
+        ("force", fields::<ForceWire>()),
+        ("auto", fields::<AutoWire>()),
+        ("shed", fields::<ShedWire>()),
+        ("failover", fields::<FailoverWire>()),
+        ("limit", fields::<LimitWire>()),
+        ("drill", fields::<DrillWire>()),
+    ];
+    assert_documented("docs/rules.md", "##", kinds);
+    let text = read("docs/rules.md");
+    let missing: Vec<String> =
+        fields::<RuleWire>().into_iter().filter(|key| !text.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "a rule has {missing:?}, of which docs/rules.md says nothing");
+}
+
+/// The names that stand in texts of the filter's core, its tests left out, and begin with `prefix`.
+fn names_in_core(prefix: &str) -> BTreeSet<String> {
+    let mut folders = vec![repository("filter/core/src")];
+    let mut names = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the folder is there").flatten() {
+            let path = entry.path();
+            if path.file_stem().is_some_and(|name| name == "tests") {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = fs::read_to_string(path).expect("sources are text");
+                let texts = text.split('"').filter(|text| text.starts_with(prefix));
+                names.extend(texts.filter(|text| is_name(text)).map(str::to_owned));
+            }
+        }
+    }
+    names
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '_' | '.'))
+}
+
+#[test]
+fn every_metric_and_every_attribute_of_a_record_is_documented() {
+    for (prefix, document, least) in [("pointsman_", "docs/metrics.md", 20), ("push.", "docs/records.md", 40)] {
+        let (names, text) = (names_in_core(prefix), read(document));
+        let missing: Vec<&String> = names.iter().filter(|name| !text.contains(&format!("`{name}`"))).collect();
+        assert!(
+            names.len() > least && missing.is_empty(),
+            "{document} does not document {missing:?} of {}",
+            names.len()
+        );
     }
 }

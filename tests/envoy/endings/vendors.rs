@@ -51,13 +51,13 @@ async fn a_vendor_that_hangs_blocks_visits_by_age_until_their_clients_leave() {
 async fn a_vendor_that_resets_in_the_middle_is_unavailable() {
     let bed = Setup::with_rules(RULES).start().await;
     let mut expected = Counts::default();
-    for at in [ResetAt::Request, ResetAt::Response] {
+    for at in [ResetAt::Request, ResetAt::Read, ResetAt::Response] {
         for (vendor, node, version, trace) in [("oppo", OPPO, Http1, "derived"), ("fcm", FCM, Http2, "random")] {
             bed.vendors.set_fault(vendor, Fault::new(Effect::Reset(at))).unwrap();
             let push = if vendor == "oppo" { pushes::oppo("m1") } else { pushes::fcm("registration-1") };
             let answer = send(bed.envoy.outbound(), version, push).await;
             match at {
-                ResetAt::Request => assert_eq!(answer.unwrap().status, 503, "{vendor}"),
+                ResetAt::Request | ResetAt::Read => assert_eq!(answer.unwrap().status, 503, "{vendor}"),
                 ResetAt::Response => {
                     assert!(matches!(answer, Err(ClientError::Exchange { .. })), "{vendor}: {answer:?}")
                 }
