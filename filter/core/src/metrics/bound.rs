@@ -50,12 +50,8 @@ pub fn bound(plan: &Plan) -> (usize, &'static str) {
     let waiting = businesses * plan.channels().filter(|(_, channel)| sheds(&channel.policy)).count();
     // `none` and `other` come with every node: only the businesses that the config lists can be cut.
     let listed = businesses.saturating_sub(UNLISTED) * each_business;
-    let largest = [
-        (listed + waiting, "business"),
-        (by_business - listed + by_node, "node"),
-        (codes, "code"),
-        (by_rule, "to"),
-    ];
+    let largest =
+        [(listed + waiting, "business"), (by_business - listed + by_node, "node"), (codes, "code"), (by_rule, "to")];
     let label = largest.iter().max_by_key(|(count, _)| *count).map_or("node", |(_, label)| label);
     (FIXED + by_business + by_node + codes + by_rule + waiting, label)
 }
