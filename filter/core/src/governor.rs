@@ -243,6 +243,9 @@ impl Governor {
         let channel = plan.channel(ask.channel)?;
         let (drill, rule) = self.drills.struck(&channel.name, ask.key)?;
         let rule = policy.drills.iter().find(|known| known.name == rule.name)?;
+        if !self.has_backup(policy) {
+            return None;
+        }
         self.drills.note_struck(drill);
         let ticket = self.breakers.pass(breaker, now);
         let pass = Pass { channel: ask.channel, ticket, limit: None, struck: Some(drill) };
@@ -250,6 +253,12 @@ impl Governor {
             DrillFault::Delay(delay) => Decision::Delay { pass, drill, delay: *delay },
             fault => Decision::Strike { pass, drill, fault },
         })
+    }
+
+    /// Whether any channel to which messages may be moved takes them at this moment: a drill does no harm where none does.
+    fn has_backup(&self, policy: &Policy) -> bool {
+        let mut targets = policy.targets().filter_map(|target| self.standing(target.channel));
+        targets.any(|standing| self.breakers.gate(standing.breaker()) == Gate::Pass)
     }
 
     /// Leave for a message that another channel could not take, if this one takes messages of others at this moment.

@@ -122,6 +122,11 @@ impl Standing {
         Some(own)
     }
 
+    /// The breaker of the channel as a whole.
+    pub(super) const fn breaker(&self) -> BreakerId {
+        self.breaker
+    }
+
     /// The channel's own breaker and those of its parts that are in use.
     pub(super) fn breakers(&self) -> &[BreakerId] {
         &self.active

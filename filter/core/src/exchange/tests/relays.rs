@@ -268,3 +268,53 @@ fn each_credential_has_its_own_limit_where_the_rule_says_so() {
     scenario.send(&of("a"), body(true));
     assert_eq!(scenario.reply().0, 429);
 }
+
+const DRILL: &str = r#"{
+    "channels": [
+        "oppo",
+        {"name": "lc", "adapter": "generic-json", "hosts": ["lc.internal"], "path": "/push"}
+    ],
+    "hold_request": true,
+    "rules": [
+        {"name": "oppo-failover", "failover": {"channel": "oppo", "to": ["lc"]}},
+        {"name": "oppo-drill", "by": "a", "reason": "b", "until": "2099-01-01T00:00:00Z",
+         "drill": {"channel": "oppo", "share": 0.5, "fault": "refused"}}
+    ]
+}"#;
+
+/// Sends so many messages and counts those that the drill fails; whoever is asked in their stead takes them.
+fn struck(scenario: &mut Scenario, messages: usize) -> usize {
+    let mut struck = 0;
+    for index in 0..messages {
+        scenario.send(&oppo(), body(true).replace("order-42", &format!("order-{index}")));
+        if scenario.calls.is_empty() {
+            assert!(scenario.replies.is_empty(), "nobody saves it");
+            scenario.answer(200, r#"{"code": 0, "data": {"messageId": "m-1"}}"#).finish();
+        } else {
+            struck += 1;
+            scenario.call_answer(200, &[], TAKEN).finish();
+        }
+    }
+    struck
+}
+
+#[test]
+fn a_drill_fails_its_share_and_the_rules_save_it() {
+    let mut scenario = Scenario::new(DRILL);
+    scenario.wait_ms(250).tick().wait_ms(250).tick();
+    let struck = struck(&mut scenario, 200);
+    assert!((70..130).contains(&struck), "{struck}");
+    let drilled = [format!("oppo failed {struck}"), format!("oppo saved {struck}")];
+    assert_eq!(scenario.counts("pointsman_drill_calls_total"), drilled);
+}
+
+#[test]
+fn a_drill_harms_nobody_while_its_backup_is_down() {
+    let mut scenario = Scenario::new(DRILL);
+    let lc = Request::outbound("lc.internal", "/push").header("content-length", "30");
+    for _ in 0..5 {
+        scenario.send(&lc, r#"{"message_id": "m", "to": "u"}"#).local_reply(503, REFUSED).finish();
+    }
+    scenario.wait_ms(250).tick().wait_ms(250).tick();
+    assert_eq!(struck(&mut scenario, 50), 0);
+}

@@ -62,8 +62,11 @@ impl Scenario {
     fn with_key(config: &str, key: Option<Key>) -> Self {
         let plan = config::load(config).unwrap_or_else(|faults| panic!("{faults}"));
         let rng = Xoshiro256PlusPlus::seed_from_u64(7);
+        let mut shared = SharedMemory::default();
+        let mut worker = Worker::new(plan, key, Box::new(rng), HoldProof::default());
+        worker.load(Monotonic::default(), WallClock(0), &mut shared);
         Self {
-            worker: Worker::new(plan, key, Box::new(rng), HoldProof::default()),
+            worker,
             shell: FakeShell::default(),
             exchange: Exchange::default(),
             stream: StreamId(0),
@@ -75,7 +78,7 @@ impl Scenario {
             calls: Vec::new(),
             replies: Vec::new(),
             records: Vec::new(),
-            shared: SharedMemory::default(),
+            shared,
             totals: BTreeMap::new(),
             samples: Vec::new(),
         }
