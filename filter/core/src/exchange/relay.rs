@@ -210,7 +210,7 @@ impl Relay {
 
     /// Another channel has taken the message.
     fn taken(
-        mut self: Box<Self>,
+        mut self,
         worker: &mut Worker,
         leg: &Leg,
         (heard, known): (Heard, bool),
@@ -251,7 +251,7 @@ impl Relay {
     }
 
     /// The message is in no hands, or in unknown ones.
-    fn lost(mut self: Box<Self>, worker: &mut Worker) -> Exchange {
+    fn lost(mut self, worker: &mut Worker) -> Exchange {
         if matches!(self.origin, Origin::Drill { .. }) {
             worker.drilled(self.asked.first, DrillResult::Lost);
         }
@@ -268,7 +268,7 @@ impl Relay {
     }
 
     /// Nobody knows whether the last one asked has sent it, so nobody else is asked, and the caller is told.
-    fn stop_unsure(self: Box<Self>, worker: &mut Worker, effects: &mut Effects) -> Exchange {
+    fn stop_unsure(self, worker: &mut Worker, effects: &mut Effects) -> Exchange {
         effects.commands.extend(letter::unsure(worker, &self.visit));
         match &self.origin {
             Origin::Answer(verdict) => {
@@ -285,7 +285,7 @@ impl Relay {
     }
 
     /// No channel is left.
-    fn give_up(mut self: Box<Self>, worker: &mut Worker, shell: &mut dyn Shell, effects: &mut Effects) -> Exchange {
+    fn give_up(mut self, worker: &mut Worker, shell: &mut dyn Shell, effects: &mut Effects) -> Exchange {
         match &self.origin {
             // Whatever is wrong with the first channel, it is the only one left.
             Origin::Request(_) => {
@@ -319,7 +319,7 @@ impl Relay {
     }
 
     /// The client has gone. The call that is out goes on without anybody to hear its answer.
-    pub(super) fn abandon(mut self: Box<Self>, worker: &mut Worker, shell: &mut dyn Shell, effects: &mut Effects) {
+    pub(super) fn abandon(mut self, worker: &mut Worker, shell: &mut dyn Shell, effects: &mut Effects) {
         if let Some(mut leg) = self.leg.take() {
             let verdict = Verdict::uniform(OutcomeClass::Unknown, Fate::Unsure, leg.visit.facts.messages());
             leg.visit.exit(worker, &verdict, shell, effects);
