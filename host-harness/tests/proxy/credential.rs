@@ -57,6 +57,8 @@ async fn it_comes_and_changes_with_its_file() -> Result<()> {
         comes(&proxy, &["Bearer two"]).await
     };
     tokio::select! {
+        // It must have looked before anything changes.
+        biased;
         () = following => anyhow::bail!("following never ends by itself"),
         done = tokio::time::timeout(crate::support::PATIENCE, acting) => done?,
     }
