@@ -1,7 +1,6 @@
 //! What a breaker costs a request, and what a tick of many costs: `cargo bench -p pointsman-core --bench breaker`.
 
 use criterion::Criterion;
-use pointsman_core::board::SharedData;
 use pointsman_core::breaker::{Admission, BreakerId, Breakers, CallEnd, Gate, Settings};
 use pointsman_core::classify::Verdict;
 use pointsman_core::config;
@@ -9,33 +8,15 @@ use pointsman_core::governor::{Ask, Decision, End, Governor};
 use pointsman_core::outcome::{Fate, OutcomeClass};
 use pointsman_core::time::{Monotonic, WallClock};
 use rand_xoshiro::{Xoshiro256PlusPlus, rand_core::SeedableRng};
-use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Duration;
 
+#[path = "../tests/support/shared.rs"]
+mod shared;
+
+use shared::Store;
+
 const TICK_NS: u64 = 250_000_000;
-
-/// Shared data as Envoy keeps it; a value is copied out and in.
-#[derive(Default)]
-struct Store {
-    values: HashMap<String, (Vec<u8>, u32)>,
-    version: u32,
-}
-
-impl SharedData for Store {
-    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
-        self.values.get(key).cloned()
-    }
-
-    fn set(&mut self, key: &str, value: &[u8], version: u32) -> bool {
-        if self.values.get(key).is_some_and(|(_, current)| version != 0 && *current != version) {
-            return false;
-        }
-        self.version += 1;
-        self.values.insert(key.to_owned(), (value.to_vec(), self.version));
-        true
-    }
-}
 
 /// Workers with the same breakers, and traffic of each kind in each of them.
 struct Process {
@@ -162,7 +143,7 @@ fn decision(criterion: &mut Criterion) {
     criterion.bench_function("rules/decide and end", |bencher| {
         bencher.iter(|| {
             key += 1;
-            let ask = Ask { channel, route, credential: None, key, priority, business, messages: 1, is_known: true };
+            let ask = Ask { channel, route, credential: None, key, priority, business, messages: 1 };
             let now = Monotonic(key * 1_000_000);
             if let Some(Decision::Forward(pass)) = governor.decide(&plan, black_box(&ask), now) {
                 governor.end(&plan, pass, &End { verdict: &verdict, on_time: true }, now, &mut || WallClock(0));

@@ -31,6 +31,7 @@ pub use tail::MAX_TAIL;
 pub use trigger::Figures;
 pub use verdict::CallEnd;
 
+use crate::hash::hash;
 use crate::time::Monotonic;
 use calls::{Call, CallId, Calls};
 use lease::LeaseId;
@@ -125,7 +126,7 @@ impl Breakers {
     /// name is its identity over workers and changes of the config: added again, it takes the new settings.
     /// `None` once there are [`MAX_BREAKERS`].
     pub fn add(&mut self, name: &str, settings: Settings) -> Option<BreakerId> {
-        let identity = bytes::identity(name);
+        let identity = hash(&[name.as_bytes()]);
         let place = self.places.binary_search_by_key(&identity, |(known, _)| *known);
         if let Ok(Some((_, known))) = place.map(|place| self.places.get(place).copied()) {
             self.breakers.get_mut(usize::from(known))?.configure(settings);

@@ -6,8 +6,8 @@
 
 use crate::board::SharedData;
 use crate::few;
+use crate::hash::{hash, mix};
 use crate::policy::{Drill, DrillFault};
-use crate::roster::{hash, mix};
 use crate::time::{Monotonic, WallClock, as_millis, format_duration};
 use crate::trace::Ratio;
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,12 +115,12 @@ impl DrillRule {
 
     /// Its name in all workers.
     pub fn id(&self) -> DrillId {
-        DrillId(mix(hash(self.name.as_bytes()) ^ self.until.0))
+        DrillId(mix(hash(&[self.name.as_bytes()]) ^ self.until.0))
     }
 
     /// Whether the message of that key is struck: the same messages on every try, others for every drill.
     pub fn strikes(&self, key: u64) -> bool {
-        mix(key ^ mix(hash(self.name.as_bytes()))) % u64::from(WHOLE) < u64::from(self.share)
+        mix(key ^ mix(hash(&[self.name.as_bytes()]))) % u64::from(WHOLE) < u64::from(self.share)
     }
 
     fn fault_text(&self) -> String {

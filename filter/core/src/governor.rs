@@ -1,10 +1,11 @@
 //! What the rules say of a send, here and now: go on, go elsewhere, wait, or rehearse a failure.
 //!
 //! One for each worker. What it decides by is in its own memory; what other workers have seen comes in on the tick. Kinds
-//! of rules are asked in the order force, drill, shed, limit, auto: what a person has ordered goes before what is
-//! measured, and what is to wait is not moved to the backup first.
+//! of rules are asked in the order force, shed, auto, limit, drill: what a person has ordered goes before what is measured,
+//! what is to wait is not moved to the backup first, a limit is that of what goes to the channel, and a drill fails nothing
+//! but what would leave.
 
-use crate::breaker::{self, Admission, BreakerId, Breakers, Gate, Ticket};
+use crate::breaker::{Admission, BreakerId, Breakers, Gate, Ticket};
 use crate::drill::{DrillId, Drills};
 use crate::hash::mix;
 use crate::limit::{LimitId, Limits, Room};
@@ -24,6 +25,7 @@ mod standing;
 mod tick;
 
 pub(crate) use counts::Counts;
+pub use counts::{DrillResult, FailoverResult};
 pub use end::End;
 pub use reason::SwitchReason;
 use rules::Expiries;
@@ -41,14 +43,12 @@ pub struct Ask {
     pub credential: Option<u64>,
     /// A hash of the message's key.
     pub key: u64,
-    /// Of the message.
+    /// Of the message; none as long as its body may still tell it.
     pub priority: Option<u8>,
     /// Whose message it is.
     pub business: BusinessId,
     /// Recipients.
     pub messages: u32,
-    /// Whether all is known that its body may tell of its priority.
-    pub is_known: bool,
 }
 
 /// Leave for one call. It is given back when the call has ended, or if it is not made after all.
@@ -162,61 +162,50 @@ impl Governor {
         let policy = &plan.channel(ask.channel)?.policy;
         let breaker = self.breaker(plan, ask)?;
         let standing = self.standing(ask.channel)?;
-        let mut held = None;
-        if let Some((index, force)) = standing.forced.and_then(|index| Some((index, policy.force.get(index)?))) {
-            match &force.action {
-                ForceAction::Switch(_) => {
-                    return Some(Decision::Divert { reason: SwitchReason::Forced, list: List::Force(index) });
-                }
-                ForceAction::Shed { below_priority, retry_after } => {
-                    if is_below(ask, *below_priority) {
-                        return Some(Decision::Shed { retry_after: *retry_after, over_limit: false });
-                    }
-                }
-                ForceAction::Hold(state) => held = Some(*state),
+        let (held, diverts) = (standing.held, standing.diverts);
+        match standing.forced.and_then(|index| Some((index, &policy.force.get(index)?.action))) {
+            Some((index, ForceAction::Switch(_))) => {
+                return Some(Decision::Divert { reason: SwitchReason::Forced, list: List::Force(index) });
             }
-        }
-        // A drill fails what would be sent, and nothing that goes elsewhere anyway.
-        let gate = self.breakers.gate(breaker);
-        let elsewhere = standing.diverts && goes_elsewhere(self.breakers.gate(breaker), self.salted(ask))
-            || held == Some(HeldState::Degraded);
-        if standing.drilled && !elsewhere && !(standing.diverts && gate == Gate::Probe) {
-            if let Some(decision) = self.strike(plan, policy, breaker, ask, now) {
-                return Some(decision);
+            Some((_, ForceAction::Shed { below_priority, retry_after })) if is_below(ask, *below_priority) => {
+                return Some(Decision::Shed { retry_after: *retry_after, over_limit: false });
             }
+            Some((_, ForceAction::Shed { .. } | ForceAction::Hold(_))) | None => {}
         }
-        let standing = self.standing(ask.channel)?;
-        let value = plan.value(ask.business);
-        let is_known = ask.is_known || ask.priority.is_some();
-        if let Some(retry_after) = standing.shed(policy, ask.priority, value).filter(|_| is_known) {
+        if let Some(retry_after) = standing.shed(policy, ask.priority, plan.value(ask.business)) {
             return Some(Decision::Shed { retry_after, over_limit: false });
         }
-        let diverts = standing.diverts;
-        let limit = if elsewhere { None } else { self.limit(policy, ask) };
+        let admission = match held {
+            Some(HeldState::Healthy) => Admission::Pass(self.breakers.pass(breaker, now)),
+            Some(HeldState::Degraded) if diverts => {
+                return Some(Decision::Divert { reason: SwitchReason::Forced, list: List::Auto });
+            }
+            Some(HeldState::Degraded) | None => self.breakers.admit(breaker, self.salted(ask), now),
+        };
+        let ticket = match admission {
+            Admission::Pass(ticket) => ticket,
+            Admission::Divert(cause) if diverts => {
+                let reason = SwitchReason::of(self.breakers.state(breaker), cause);
+                return Some(Decision::Divert { reason, list: List::Auto });
+            }
+            Admission::Divert(_) => self.breakers.pass(breaker, now),
+        };
+        let limit = self.limit(policy, ask);
         if let Some((limit, rule)) = limit.zip(policy.limit.as_ref()) {
             if !self.take(limit, ask, now) {
+                self.breakers.forget(ticket);
                 return Some(match &rule.over {
                     Over::Switch(_) => Decision::Divert { reason: SwitchReason::Limit, list: List::Limit },
                     Over::Shed { retry_after } => Decision::Shed { retry_after: *retry_after, over_limit: true },
                 });
             }
         }
-        let admission = match held {
-            Some(HeldState::Healthy) => Admission::Pass(self.breakers.pass(breaker, now)),
-            Some(HeldState::Degraded) if diverts => return Some(self.divert(SwitchReason::Forced, limit)),
-            Some(HeldState::Degraded) => Admission::Pass(self.breakers.pass(breaker, now)),
-            None => self.breakers.admit(breaker, self.salted(ask), now),
-        };
-        Some(match admission {
-            Admission::Pass(ticket) => Decision::Forward(Pass { channel: ask.channel, ticket, limit, struck: None }),
-            Admission::Divert(_) if !diverts => {
-                let ticket = self.breakers.pass(breaker, now);
-                Decision::Forward(Pass { channel: ask.channel, ticket, limit, struck: None })
-            }
-            Admission::Divert(reason) => {
-                let reason = SwitchReason::of(self.breakers.state(breaker), reason);
-                self.divert(reason, limit)
-            }
+        let struck = self.struck(plan, policy, ask);
+        let pass = Pass { channel: ask.channel, ticket, limit, struck: struck.map(|(drill, _)| drill) };
+        Some(match struck {
+            None => Decision::Forward(pass),
+            Some((drill, DrillFault::Delay(delay))) => Decision::Delay { pass, drill, delay: *delay },
+            Some((drill, fault)) => Decision::Strike { pass, drill, fault },
         })
     }
 
@@ -225,40 +214,22 @@ impl Governor {
         mix(ask.key ^ self.standing(ask.channel).map_or(0, |standing| standing.salt))
     }
 
-    fn divert(&mut self, reason: SwitchReason, limit: Option<LimitId>) -> Decision<'static> {
-        if let Some(limit) = limit {
-            self.limits.release(limit);
-        }
-        Decision::Divert { reason, list: List::Auto }
-    }
-
-    fn strike<'a>(
-        &mut self,
-        plan: &'a Plan,
-        policy: &'a Policy,
-        breaker: BreakerId,
-        ask: &Ask,
-        now: Monotonic,
-    ) -> Option<Decision<'a>> {
-        let channel = plan.channel(ask.channel)?;
-        let (drill, rule) = self.drills.struck(&channel.name, ask.key)?;
-        let rule = policy.drills.iter().find(|known| known.name == rule.name)?;
-        if !self.has_backup(policy) {
+    /// The drill that hits a message which would leave, and how it hits it.
+    fn struck<'a>(&mut self, plan: &Plan, policy: &'a Policy, ask: &Ask) -> Option<(DrillId, &'a DrillFault)> {
+        if !self.standing(ask.channel)?.drilled || !self.has_backup(policy) {
             return None;
         }
+        let (drill, rule) = self.drills.struck(&plan.channel(ask.channel)?.name, ask.key)?;
+        let rule = policy.drills.iter().find(|known| known.name == rule.name)?;
         self.drills.note_struck(drill);
-        let ticket = self.breakers.pass(breaker, now);
-        let pass = Pass { channel: ask.channel, ticket, limit: None, struck: Some(drill) };
-        Some(match &rule.fault {
-            DrillFault::Delay(delay) => Decision::Delay { pass, drill, delay: *delay },
-            fault => Decision::Strike { pass, drill, fault },
-        })
+        Some((drill, &rule.fault))
     }
 
-    /// Whether any channel to which messages may be moved takes them at this moment: a drill does no harm where none does.
+    /// Whether any channel that would save a message takes all that come: a drill does no harm where none does.
     fn has_backup(&self, policy: &Policy) -> bool {
-        let mut targets = policy.targets().filter_map(|target| self.standing(target.channel));
-        targets.any(|standing| self.breakers.gate(standing.breaker()) == Gate::Pass)
+        let lists = [List::Auto, List::Failover].into_iter().flat_map(|list| policy.list(list));
+        let mut standings = lists.filter_map(|target| self.standing(target.channel));
+        standings.any(|own| own.forced.is_none() && self.breakers.gate(own.breaker()) == Gate::Pass)
     }
 
     /// Leave for a message that another channel could not take, if this one takes messages of others at this moment.
@@ -273,24 +244,18 @@ impl Governor {
             Some(ForceAction::Hold(HeldState::Healthy)) => true,
             Some(ForceAction::Shed { .. }) | None => false,
         };
-        let limit = self.limit(policy, ask);
-        if limit.is_some_and(|limit| !self.take(limit, ask, now)) {
-            return None;
-        }
         let admission = if held_healthy {
             Admission::Pass(self.breakers.pass(breaker, now))
         } else {
             self.breakers.admit(breaker, self.salted(ask), now)
         };
-        match admission {
-            Admission::Pass(ticket) => Some(Pass { channel: ask.channel, ticket, limit, struck: None }),
-            Admission::Divert(_) => {
-                if let Some(limit) = limit {
-                    self.limits.release(limit);
-                }
-                None
-            }
+        let Admission::Pass(ticket) = admission else { return None };
+        let limit = self.limit(policy, ask);
+        if limit.is_some_and(|limit| !self.take(limit, ask, now)) {
+            self.breakers.forget(ticket);
+            return None;
         }
+        Some(Pass { channel: ask.channel, ticket, limit, struck: None })
     }
 
     /// Leave for a message that no other channel takes, whatever the state of this one. It counts for a limit, which does
@@ -326,16 +291,7 @@ impl Governor {
     }
 }
 
-/// Whether a channel at `gate` gives a message to another, probes aside.
-fn goes_elsewhere(gate: Gate, key: u64) -> bool {
-    match gate {
-        Gate::Pass | Gate::Probe => false,
-        Gate::Divert => true,
-        Gate::Ramp(share) => key % u64::from(breaker::WHOLE) >= u64::from(share),
-    }
-}
-
-/// Whether a message is below a priority; without one, every message is. One that may have a priority is not.
+/// Whether a message is below a priority; without one, every message is. One whose priority is not known yet is not.
 fn is_below(ask: &Ask, priority: Option<u8>) -> bool {
-    priority.is_none_or(|limit| (ask.is_known || ask.priority.is_some()) && ask.priority.unwrap_or(0) < limit)
+    priority.is_none_or(|limit| ask.priority.is_some_and(|own| own < limit))
 }

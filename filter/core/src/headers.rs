@@ -71,15 +71,16 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers<'a> {
 }
 
 /// Writes a map in the form that [`Headers::parse`] reads.
-pub fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+pub fn encode<'a, T: AsRef<[u8]> + ?Sized + 'a>(pairs: impl IntoIterator<Item = (&'a T, &'a T)>) -> Vec<u8> {
     let (mut lengths, mut texts, mut count) = (Vec::new(), Vec::new(), 0_u32);
     for (name, value) in pairs {
+        let (name, value) = (name.as_ref(), value.as_ref());
         let (Ok(name_len), Ok(value_len)) = (u32::try_from(name.len()), u32::try_from(value.len())) else { continue };
         count = count.saturating_add(1);
         lengths.extend(name_len.to_le_bytes());
         lengths.extend(value_len.to_le_bytes());
         for text in [name, value] {
-            texts.extend(text.as_bytes());
+            texts.extend(text);
             texts.push(0);
         }
     }

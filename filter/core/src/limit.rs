@@ -5,7 +5,8 @@
 //! uses the whole limit. Of the calls at once a worker claims its share only as others give theirs back.
 
 use crate::board::SharedData;
-use crate::roster::{Roster, hash, put, take};
+use crate::hash::hash;
+use crate::roster::{Roster, put, take};
 use crate::time::Monotonic;
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ impl Limits {
     /// Adds a limit, or gives the one of that name other numbers; its name is its identity in all workers. `None` beyond
     /// [`MAX_LIMITS`]. Until the next tick this worker has all of the limit for itself.
     pub fn add(&mut self, name: &str, per_second: Option<u32>, at_once: Option<u32>) -> Option<LimitId> {
-        let name = hash(name.as_bytes());
+        let name = hash(&[name.as_bytes()]);
         if let Some(index) = self.limits.iter().position(|limit| limit.name == name) {
             let known = self.limits.get_mut(index)?;
             if (known.per_second, known.at_once) != (per_second, at_once) {

@@ -1,6 +1,6 @@
 //! The rules of a channel as a plan holds them. Only validation makes them; what they do is decided elsewhere.
 //!
-//! Rules apply in the order of kinds: force, drill, shed, limit, auto; failover comes after a failure. Of several rules of
+//! Rules apply in the order of kinds: force, shed, auto, limit, drill; failover comes after a failure. Of several rules of
 //! one kind, the first one of the config that matches wins.
 
 use crate::breaker::Settings;

@@ -6,8 +6,9 @@
 use crate::board::SharedData;
 use crate::classify::PerMille;
 use crate::few;
+use crate::hash::hash;
 use crate::metrics::name;
-use crate::roster::{Roster, hash, put, take};
+use crate::roster::{Roster, put, take};
 use crate::time::{Monotonic, WallClock, until_midnight};
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub struct Quotas {
 impl Quotas {
     /// Nothing is known of these channels. `member` is a random number of this worker.
     pub fn new<'a>(member: u64, channels: impl IntoIterator<Item = &'a str>) -> Self {
-        let channel = |name: &str| Channel { name: name.into(), id: hash(name.as_bytes()), ..Channel::default() };
+        let channel = |name: &str| Channel { name: name.into(), id: hash(&[name.as_bytes()]), ..Channel::default() };
         let by_name = few::map(channels.into_iter().map(|name| (name, channel(name))));
         Self { roster: Roster::new("quota", member), channels: by_name.into_values().collect() }
     }

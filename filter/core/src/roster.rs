@@ -5,6 +5,7 @@
 //! is silent counts no more, and its slot may be taken over.
 
 use crate::board::{MAX_SLOTS, SILENT_AFTER, SharedData};
+use crate::hash::hash;
 use crate::time::Monotonic;
 
 /// Name and version of the frame around every value.
@@ -92,7 +93,7 @@ fn unframe(value: &[u8]) -> Option<(u64, Monotonic, &[u8])> {
 pub(crate) fn seal(magic: &[u8; 4], content: &[u8]) -> Vec<u8> {
     let mut bytes = magic.to_vec();
     bytes.extend(content);
-    let sum = hash(&bytes);
+    let sum = hash(&[&bytes]);
     put(&mut bytes, sum);
     bytes
 }
@@ -100,7 +101,7 @@ pub(crate) fn seal(magic: &[u8; 4], content: &[u8]) -> Vec<u8> {
 /// What [`seal`] has wrapped; `None` for anything else.
 pub(crate) fn unseal<'a>(magic: &[u8; 4], value: &'a [u8]) -> Option<&'a [u8]> {
     let (content, sum) = value.split_last_chunk::<8>()?;
-    (hash(content) == u64::from_le_bytes(*sum)).then(|| content.strip_prefix(magic)).flatten()
+    (hash(&[content]) == u64::from_le_bytes(*sum)).then(|| content.strip_prefix(magic)).flatten()
 }
 
 /// Appends a number, little-endian.
@@ -113,18 +114,6 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let (number, rest) = bytes.split_first_chunk::<8>()?;
     *bytes = rest;
     Some(u64::from_le_bytes(*number))
-}
-
-/// FNV-1a in 64 bits: the name of a thing over workers and config changes, and a checksum against chance.
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3))
-}
-
-/// Mixes the bits of `value` (the finaliser of splitmix64), so that neighbouring values fall anywhere.
-pub(crate) const fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]

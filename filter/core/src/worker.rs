@@ -3,7 +3,7 @@
 use crate::board::SharedData;
 use crate::event::Event;
 use crate::extract::Facts;
-use crate::governor::{self, Counts, Governor, News, SwitchReason};
+use crate::governor::{self, Counts, DrillResult, FailoverResult, Governor, News, SwitchReason};
 use crate::hash::hash;
 use crate::hold::{Delays, HoldProof, Holds};
 use crate::labels::{Counters, label};
@@ -76,32 +76,6 @@ label! {
         Timeout = "timeout",
         /// Too many wait already, or waiting has turned out not to work here.
         NotNow = "not_now",
-    }
-}
-
-label! {
-    /// What became of a message that another channel was asked to take after its own had failed.
-    pub enum FailoverResult {
-        /// The other channel has taken it.
-        Sent = "sent",
-        /// The other channel has surely not sent it.
-        Refused = "refused",
-        /// The other channel may have sent it.
-        Unsure = "unsure",
-    }
-}
-
-label! {
-    /// What a drill has done to a call.
-    pub enum DrillResult {
-        /// It has failed it.
-        Failed = "failed",
-        /// It has made it slow.
-        Delayed = "delayed",
-        /// Another channel has taken the message of a failed one.
-        Saved = "saved",
-        /// No other channel has.
-        Lost = "lost",
     }
 }
 

@@ -1,32 +1,10 @@
 //! Workers that come, go and vanish.
 
 use super::*;
+use crate::roster::tests::Store;
 use proptest::prelude::*;
-use std::collections::HashMap;
 
 const SECOND: u64 = 1_000_000_000;
-
-/// Shared data as Envoy keeps it: versions never repeat, and an absent key takes any version.
-#[derive(Default)]
-struct Store {
-    values: HashMap<String, (Vec<u8>, u32)>,
-    version: u32,
-}
-
-impl SharedData for Store {
-    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
-        self.values.get(key).cloned()
-    }
-
-    fn set(&mut self, key: &str, value: &[u8], version: u32) -> bool {
-        if self.values.get(key).is_some_and(|(_, current)| version != 0 && *current != version) {
-            return false;
-        }
-        self.version += 1;
-        self.values.insert(key.to_owned(), (value.to_vec(), self.version));
-        true
-    }
-}
 
 fn gauges(values: &[(&str, u64)]) -> BTreeMap<String, u64> {
     values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()

@@ -110,12 +110,6 @@ const fn mix(hash: u64, word: u64) -> u64 {
     (hash ^ word).wrapping_mul(0x0000_0100_0000_01B3).rotate_left(29)
 }
 
-/// The identity of a breaker, the same in every worker and every config.
-pub(super) fn identity(name: &str) -> u64 {
-    let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| mix(hash, u64::from(byte)));
-    mix(hash, name.len() as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,11 +144,5 @@ mod tests {
         let mut reader = Reader::open(Kind::Worker, &bytes).unwrap();
         assert_eq!(reader.mixed(), Some((u32::MAX, 258, 3, 4)));
         assert_eq!(reader.sums(), Some(Sums::from_array([1, 2, 3, 4, 5, 6, 7, 8])));
-    }
-
-    #[test]
-    fn names_have_their_own_identity() {
-        let names = ["", "oppo", "oppo ", "oppo/1", "vivo"].map(identity);
-        assert!((1..names.len()).all(|index| !names[..index].contains(&names[index])));
     }
 }

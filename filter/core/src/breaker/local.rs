@@ -1,6 +1,5 @@
 //! One breaker in one worker's memory: the agreed state, and the counts since it began.
 
-use super::bytes::identity;
 use super::lease::{Held, LeaseId};
 use super::record::{Phase, Record};
 use super::state::{Gate, Reason};
@@ -9,6 +8,7 @@ use super::trigger::{Hints, Merged};
 use super::verdict::{ProbeFault, Verdict};
 use super::window::{Sums, Window};
 use super::{CallEnd, Settings, Ticket, WHOLE};
+use crate::hash::hash;
 use crate::time::Monotonic;
 
 /// What this worker has counted in the current generation.
@@ -87,7 +87,7 @@ impl Others {
 
 impl Breaker {
     pub(super) fn new(name: &str, record: Option<&Record>, settings: Settings) -> Self {
-        let (settings, identity) = (settings.bounded(), identity(name));
+        let (settings, identity) = (settings.bounded(), hash(&[name.as_bytes()]));
         let record = record.cloned().unwrap_or_else(|| Record::new(identity));
         Self {
             name: name.into(),

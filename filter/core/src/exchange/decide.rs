@@ -11,12 +11,12 @@ use super::{Command, Effects, Exchange, Flow, Reply, Shell, answer, course};
 use crate::classify::Verdict;
 use crate::compose::Answer;
 use crate::drill::DrillId;
-use crate::governor::{Ask, Decision, Pass, SwitchReason};
+use crate::governor::{Decision, DrillResult, Pass, SwitchReason};
 use crate::outcome::{Fate, OutcomeClass};
 use crate::plan::Plan;
 use crate::policy::{DrillFault, List, Target};
 use crate::time::Monotonic;
-use crate::worker::{Bypass, DrillResult, Worker};
+use crate::worker::{Bypass, Worker};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -50,7 +50,10 @@ pub(super) fn decide(
     let Some(asked) = visit.asked.filter(|_| is_send) else { return Exchange::Request(state) };
     let (plan, now) = (Rc::clone(&worker.plan), shell.now());
     let in_body = plan.route(visit.route).is_some_and(|route| route.reader.body_may_rank());
-    let ask = Ask { is_known: whole || !in_body, ..visit.ask(asked.now, visit.route) };
+    let mut ask = visit.ask(asked.now, visit.route);
+    if in_body && !whole {
+        ask.priority = visit.facts.priority;
+    }
     let Some(decision) = worker.governor.decide(&plan, &ask, now) else { return Exchange::Request(state) };
     let case = Case { state, asked, whole, now };
     match decision {
@@ -147,12 +150,13 @@ impl Case {
         let (Some(first), Some(channel)) = ends else { return false };
         let Some(authority) = channel.authority.as_deref() else { return false };
         let Some(original) = self.state.original() else { return false };
-        let Some(route) = plan.send_route(target.channel, authority, original.method(), original.path()) else {
-            return false;
-        };
+        let head = original.headers();
+        let (Some(method), Some(path)) = (head.get_str(":method"), head.get_str(":path")) else { return false };
+        let Some(route) = plan.send_route(target.channel, authority, method, path) else { return false };
         let mut commands = vec![Command::SetRequestHeader(":authority", authority.to_owned())];
         if !target.keep_credentials {
-            let credentials = original.header_names().filter(|name| is_credential([first, channel], name));
+            let names = head.names().filter_map(|name| std::str::from_utf8(name).ok());
+            let credentials = names.filter(|name| is_credential([first, channel], name));
             commands.extend(credentials.map(|name| Command::RemoveRequestHeader(name.to_owned())));
         }
         let Some(visit) = self.state.ruled() else { return false };

@@ -7,7 +7,7 @@ use super::visit::Visit;
 use crate::classify::Verdict;
 use crate::event::Event;
 use crate::outcome::Fate;
-use crate::plan::Plan;
+use crate::plan::{Content, Plan};
 use crate::redact;
 use crate::worker::Worker;
 
@@ -60,7 +60,7 @@ fn describe(worker: &mut Worker, visit: &Visit, name: &'static str) -> Option<Ev
 
 /// The same with what the config lets be told of the message's content.
 fn with_content(event: Event, plan: &Plan, visit: &Visit) -> Event {
-    let (title, body) = plan.settings.content;
+    let Content { title, body } = plan.settings.content;
     let message = visit.original.as_ref().filter(|_| title || body).and_then(|original| original.message(plan, visit));
     let Some(message) = message else { return event };
     let shown = |told: bool, text: &Option<String>| {

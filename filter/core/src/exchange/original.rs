@@ -4,16 +4,13 @@ use super::collected::Collected;
 use super::visit::Visit;
 use super::{Call, Command};
 use crate::compose::{Canonical, Head};
-use crate::headers::Headers;
+use crate::headers::{self, Headers};
 use crate::plan::{Channel, Plan};
 use crate::policy::Target;
 use crate::trace::TraceParent;
 use std::time::Duration;
 
-/// The longest path that is kept, in bytes.
-const MAX_PATH_BYTES: usize = 8_192;
-
-/// Never sent on: what belongs to one connection, or to the proxy.
+/// What belongs to one connection, or is made anew for each.
 const OF_ONE_HOP: [&str; 11] = [
     "connection",
     "content-length",
@@ -27,15 +24,12 @@ const OF_ONE_HOP: [&str; 11] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// What a sender proves itself with, whoever the vendor is.
-const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 /// What is kept of a request.
 #[derive(Debug)]
 pub(super) struct Original {
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
+    /// Its head, as one piece.
+    head: Vec<u8>,
     body: Option<Collected>,
 }
 
@@ -52,23 +46,9 @@ pub(super) struct Outgoing {
 }
 
 impl Original {
-    /// Keeps the head of a request; none that cannot be repeated word by word.
-    pub(super) fn of(headers: &Headers<'_>) -> Option<Self> {
-        let method = headers.get_str(":method")?.to_owned();
-        let path = headers.get_str(":path").filter(|path| path.len() <= MAX_PATH_BYTES)?.to_owned();
-        let mut kept = Vec::new();
-        for (name, value) in headers.iter() {
-            let name = std::str::from_utf8(name).ok()?;
-            if name.starts_with(':')
-                || name.starts_with("x-envoy-")
-                || name.starts_with("x-pointsman-")
-                || OF_ONE_HOP.contains(&name)
-            {
-                continue;
-            }
-            kept.push((name.to_owned(), std::str::from_utf8(value).ok()?.to_owned()));
-        }
-        Some(Self { method, path, headers: kept, body: None })
+    /// Keeps the head of a request.
+    pub(super) fn of(headers: &Headers<'_>) -> Self {
+        Self { head: headers::encode(headers.iter()), body: None }
     }
 
     /// Adds the body; none if there is one that was not read, or not all of it.
@@ -81,16 +61,9 @@ impl Original {
         self.body.as_ref().map(Collected::bytes).unwrap_or_default()
     }
 
-    pub(super) fn method(&self) -> &str {
-        &self.method
-    }
-
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
-    pub(super) fn header_names(&self) -> impl Iterator<Item = &str> {
-        self.headers.iter().map(|(name, _)| name.as_str())
+    /// Its headers, those of the request line among them.
+    pub(super) fn headers(&self) -> Headers<'_> {
+        Headers::parse(&self.head)
     }
 
     /// The request by which `channel` is asked to take the message; `target` is none for the first channel itself. None if
@@ -106,9 +79,16 @@ impl Original {
         let Some(target) = target.filter(|target| !target.same_adapter) else {
             let first = plan.channel(visit.asked?.first)?;
             let keep = target.is_none_or(|target| target.keep_credentials);
-            let headers = self.headers_for([first, channel], keep);
-            let (method, path, body) = (self.method.clone(), self.path.clone(), self.body().to_vec());
-            return Some(Outgoing { method, path, authority, headers, body, message: None });
+            let head = self.headers();
+            let stays = |name: &str| keep || !is_credential([first, channel], name);
+            return Some(Outgoing {
+                method: head.get_str(":method")?.to_owned(),
+                path: head.get_str(":path")?.to_owned(),
+                authority,
+                headers: end_to_end(&head).filter(|(name, _)| stays(name)).collect(),
+                body: self.body().to_vec(),
+                message: None,
+            });
         };
         let message = self.message(plan, visit)?;
         let composed = channel.composer.as_ref()?.compose(&message, &channel.params, &target.texts).ok()?;
@@ -125,19 +105,12 @@ impl Original {
     /// What the request says, in nobody's words.
     pub(super) fn message(&self, plan: &Plan, visit: &Visit) -> Option<Canonical> {
         let route = plan.route(visit.route)?;
-        let (path, query) = match self.path.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (self.path.as_str(), None),
-        };
+        let headers = self.headers();
+        let path = headers.get_str(":path")?;
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let captures = route.path.as_ref().and_then(|pattern| pattern.matches(path)).unwrap_or_default();
-        let headers: Headers<'_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let head = Head { headers: &headers, query, captures: &captures };
         route.message.as_ref()?.read(head, self.body()).ok()
-    }
-
-    fn headers_for(&self, channels: [&Channel; 2], keep_credentials: bool) -> Vec<(String, String)> {
-        let stays = |name: &str| keep_credentials || !is_credential(channels, name);
-        self.headers.iter().filter(|(name, _)| stays(name)).cloned().collect()
     }
 }
 
@@ -156,8 +129,15 @@ impl Outgoing {
     }
 }
 
-/// Whether a header proves who sends, to any vendor or to those of `channels`.
+/// The headers that are for the other end, and neither for one connection nor for a proxy.
+pub(super) fn end_to_end(head: &Headers<'_>) -> impl Iterator<Item = (String, String)> {
+    let text = |(name, value)| Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?));
+    let for_proxies = |name: &str| [":", "x-envoy-", "x-pointsman-"].iter().any(|prefix| name.starts_with(prefix));
+    let stays = move |(name, _): &(&str, &str)| !for_proxies(name) && !OF_ONE_HOP.contains(name);
+    head.iter().filter_map(text).filter(stays).map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
+
+/// Whether a header proves who sends, to the vendors of `channels` or to any.
 pub(super) fn is_credential(channels: [&Channel; 2], name: &str) -> bool {
-    let mut own = channels.iter().flat_map(|channel| &channel.credential_headers);
-    CREDENTIALS.contains(&name) || own.any(|own| **own == *name)
+    channels.iter().flat_map(|channel| &channel.credential_headers).any(|own| **own == *name)
 }

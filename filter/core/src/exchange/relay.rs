@@ -4,6 +4,7 @@
 //! is judged by that vendor's adapter, and the application reads it in the shape of the vendor that it asked. A message is
 //! never in two hands: the next channel is asked only when the one before has surely not sent.
 
+use super::original::end_to_end;
 use super::response::ResponseState;
 use super::visit::{Asked, Visit};
 use super::{Effects, Exchange, Flow, Reply, Shell, answer, letter};
@@ -11,14 +12,14 @@ use crate::classify::{self, Body, Verdict};
 use crate::compose::{Answer, Canonical};
 use crate::drill::StruckEnd;
 use crate::encoding::Coding;
-use crate::governor::SwitchReason;
+use crate::governor::{DrillResult, FailoverResult, SwitchReason};
 use crate::headers::Headers;
 use crate::hold::Half;
 use crate::outcome::{Fate, OutcomeClass};
 use crate::plan::{ChannelId, Plan};
 use crate::policy::List;
 use crate::time::Monotonic;
-use crate::worker::{Bypass, DrillResult, FailoverResult, Worker};
+use crate::worker::{Bypass, Worker};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -363,15 +364,6 @@ fn listen(worker: &Worker, leg: &Leg, head: Option<&Headers<'_>>, size: usize, s
     let body = if size > MAX_ANSWER_BYTES { Body::Beginning(read) } else { Body::Whole(read) };
     let answer = classify::Answer { status, headers: head, body, recipients: facts.recipients, detail: true };
     let verdict = route.classifier.judge(&answer, &mut || shell.wall_clock()).0;
-    let answer = leg.message.is_none().then(|| Answer { status, headers: own_headers(head), body: bytes });
+    let answer = leg.message.is_none().then(|| Answer { status, headers: end_to_end(head).collect(), body: bytes });
     Heard { verdict, answer }
-}
-
-/// The headers of a called channel's answer that its caller reads.
-fn own_headers(head: &Headers<'_>) -> Vec<(String, String)> {
-    let kept =
-        |name: &&str| matches!(*name, "content-type" | "content-encoding" | "retry-after" | "apns-id" | "location");
-    let text = |(name, value)| Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?));
-    let pairs = head.iter().filter_map(text).filter(|(name, _)| kept(name));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

@@ -4,7 +4,7 @@ use super::candidates::{Candidate, candidates, read, read_among};
 use super::collected::Collected;
 use super::context::{Arrived, Id};
 use super::original::Original;
-use super::ruling::Ruling;
+use super::ruling::{Ruling, Say};
 use super::visit::Visit;
 use super::{Command, Effects, Flow, RequestHead, Shell};
 use crate::extract::Facts;
@@ -133,14 +133,14 @@ impl RequestState {
             ended: head.end_of_stream,
             told: None,
         };
-        let rules = state.look_at_rules(worker);
-        if rules.may_move {
+        let say = state.look_at_rules(worker);
+        if say >= Say::After {
             effects.commands.extend(without_retries(head));
-            state.original = Original::of(&head.headers);
+            state.original = Some(Original::of(&head.headers));
         }
         state.open_body(worker, head);
         state.trace(worker, head, effects);
-        state.wait_for_rules(rules, worker, head, effects);
+        state.wait_for_rules(say, worker, head, effects);
         Some(state)
     }
 

@@ -6,7 +6,7 @@ use super::visit::Visit;
 use super::{Effects, Flow, RequestHead};
 use crate::adapter::OperationKind;
 use crate::hold::Half;
-use crate::plan::{ChannelId, RouteId};
+use crate::plan::RouteId;
 use crate::worker::Worker;
 
 /// Where the rules stand.
@@ -22,51 +22,53 @@ pub(super) enum Ruling {
     Now { whole: bool },
 }
 
-/// What the rules may do to a request.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rules {
-    /// It may be a send that they speak of.
-    any: bool,
+/// What the rules may do to a request, from less to more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Say {
+    /// It is no send that they speak of.
+    #[default]
+    None,
+    /// It is counted.
+    Counts,
+    /// They may give its message to another channel, should it fail.
+    After,
     /// They may do something to it before it leaves.
-    interfere: bool,
-    /// They may give its message to another channel, before or after.
-    pub(super) may_move: bool,
+    Before,
 }
 
 impl RequestState {
     /// What the rules of the channels that it may be meant for may do to it.
-    pub(super) fn look_at_rules(&self, worker: &Worker) -> Rules {
-        let of_route = |route: RouteId| {
-            let route = worker.plan.route(route)?;
-            route.channel.filter(|_| route.operation == Some(OperationKind::Send))
-        };
-        let mut rules = Rules::default();
-        let mut look = |channel: Option<ChannelId>| {
-            let Some(channel) = channel else { return };
-            rules.any = true;
-            rules.interfere |= worker.governor.interferes(channel);
-            rules.may_move |= rules.interfere || worker.governor.fails_over(channel);
+    pub(super) fn look_at_rules(&self, worker: &Worker) -> Say {
+        let of_route = |id: RouteId| {
+            let route = worker.plan.route(id).filter(|route| route.operation == Some(OperationKind::Send));
+            match route.and_then(|route| route.channel) {
+                None => Say::None,
+                Some(channel) if worker.governor.interferes(channel) => Say::Before,
+                Some(channel) if worker.governor.fails_over(channel) => Say::After,
+                Some(_) => Say::Counts,
+            }
         };
         match &self.choice {
-            Choice::Decided(visit) => look(of_route(visit.route)),
-            Choice::Among(candidates) => candidates.iter().for_each(|candidate| look(of_route(candidate.route))),
+            Choice::Decided(visit) => of_route(visit.route),
+            Choice::Among(candidates) => {
+                candidates.iter().map(|candidate| of_route(candidate.route)).max().unwrap_or_default()
+            }
         }
-        rules
     }
 
     /// Lets the request wait for its body if the rules may need it, and can have it.
     pub(super) fn wait_for_rules(
         &mut self,
-        rules: Rules,
+        say: Say,
         worker: &mut Worker,
         head: &RequestHead<'_>,
         effects: &mut Effects,
     ) {
-        self.ruling = match (rules.any, rules.interfere) {
-            (false, _) => Ruling::Over,
-            (true, false) => Ruling::AtTheEnd,
-            (true, true) if matches!(self.body, Body::Held(_)) => Ruling::WhenIn,
-            (true, true) => {
+        self.ruling = match say {
+            Say::None => Ruling::Over,
+            Say::Counts | Say::After => Ruling::AtTheEnd,
+            Say::Before if matches!(self.body, Body::Held(_)) => Ruling::WhenIn,
+            Say::Before => {
                 let may_wait = worker.plan.settings.hold_request && worker.holds.allowed();
                 if may_wait && matches!(self.body, Body::Passing(_)) {
                     worker.holds.hold(self.stream, Half::Request, self.entered);

@@ -167,10 +167,9 @@ impl Visit {
             route,
             credential: self.facts.credential,
             key: self.key,
-            priority: self.facts.priority,
+            priority: Some(self.facts.priority.unwrap_or(0)),
             business: self.business,
             messages: self.facts.messages(),
-            is_known: true,
         }
     }
 

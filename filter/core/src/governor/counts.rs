@@ -1,20 +1,45 @@
 //! What is counted of switches, failovers and messages that had to wait. Series are made at first use.
 
 use super::SwitchReason;
-use crate::labels::Label;
+use crate::labels::{Label, label};
 use crate::metrics::{Kind, Metrics, SeriesId, name};
 use crate::plan::{BusinessId, ChannelId, Node, Plan};
-use crate::worker::{DrillResult, FailoverResult};
 use std::collections::BTreeMap;
+
+label! {
+    /// What became of a message that another channel was asked to take after its own had failed.
+    pub enum FailoverResult {
+        /// The other channel has taken it.
+        Sent = "sent",
+        /// The other channel has surely not sent it.
+        Refused = "refused",
+        /// The other channel may have sent it.
+        Unsure = "unsure",
+    }
+}
+
+label! {
+    /// What a drill has done to a call.
+    pub enum DrillResult {
+        /// It has failed it.
+        Failed = "failed",
+        /// It has made it slow.
+        Delayed = "delayed",
+        /// Another channel has taken the message of a failed one.
+        Saved = "saved",
+        /// No other channel has.
+        Lost = "lost",
+    }
+}
 
 /// The name of a counter and the values of its labels, as far as they are known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    Switch { from: ChannelId, to: ChannelId, reason: usize },
-    Failover { from: ChannelId, to: ChannelId, result: usize },
+    Switch { from: ChannelId, to: ChannelId, reason: &'static str },
+    Failover { from: ChannelId, to: ChannelId, result: &'static str },
     Shed { channel: ChannelId, business: BusinessId },
     Limited { channel: ChannelId },
-    Drill { channel: ChannelId, result: usize },
+    Drill { channel: ChannelId, result: &'static str },
 }
 
 /// The counters of one worker.
@@ -31,7 +56,7 @@ impl Counts {
         metrics: &mut Metrics,
     ) {
         let labels = [("from", channel(plan, from)), ("to", channel(plan, to)), ("reason", reason.as_str())];
-        let key = Key::Switch { from, to, reason: reason.index() };
+        let key = Key::Switch { from, to, reason: reason.as_str() };
         self.add(key, "pointsman_channel_switches_total", &labels, messages, metrics);
     }
 
@@ -44,7 +69,7 @@ impl Counts {
         metrics: &mut Metrics,
     ) {
         let labels = [("from", channel(plan, from)), ("to", channel(plan, to)), ("result", result.as_str())];
-        let key = Key::Failover { from, to, result: result.index() };
+        let key = Key::Failover { from, to, result: result.as_str() };
         self.add(key, "pointsman_failovers_total", &labels, messages, metrics);
     }
 
@@ -71,7 +96,7 @@ impl Counts {
     pub(crate) fn drilled(&mut self, plan: &Plan, id: ChannelId, result: DrillResult, metrics: &mut Metrics) {
         let labels = [("channel", channel(plan, id)), ("result", result.as_str())];
         self.add(
-            Key::Drill { channel: id, result: result.index() },
+            Key::Drill { channel: id, result: result.as_str() },
             "pointsman_drill_calls_total",
             &labels,
             1,

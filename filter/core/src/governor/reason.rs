@@ -1,49 +1,44 @@
 //! Why a message goes to another channel.
 
 use crate::breaker::{Reason, State};
-use crate::labels::label;
+use crate::labels::Label;
 
-label! {
-    /// Why a message was sent by another channel before its own was asked.
-    pub enum SwitchReason {
-        /// A person has ordered it.
-        Forced = "forced",
-        /// Over a limit.
-        Limit = "limit",
-        /// Too many calls fail.
-        FailureRatio = "failure_ratio",
-        /// Too many calls are slow.
-        SlowRatio = "slow_ratio",
-        /// Nothing but failures for a while.
-        ConsecutiveFailures = "consecutive_failures",
-        /// Too few calls are on time.
-        OnTimeRatio = "on_time_ratio",
-        /// The vendor says that we are too fast.
-        RateLimited = "rate_limited",
-        /// The vendor's quota is used up.
-        Quota = "quota",
-        /// The vendor does not accept our credential.
-        ConfigFault = "config_fault",
-        /// The channel is being tried out by a few.
-        Probing = "probing",
-        /// Its share of the traffic is still growing.
-        Recovering = "recovering",
-    }
+/// Why a message was sent by another channel before its own was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwitchReason {
+    /// A person has ordered it.
+    Forced,
+    /// Over a limit.
+    Limit,
+    /// The channel is being tried out by a few.
+    Probing,
+    /// Its share of the traffic is still growing.
+    Recovering,
+    /// It is degraded, for this reason.
+    Degraded(Reason),
 }
 
 impl SwitchReason {
+    /// How many values the label `reason` has.
+    pub(crate) const COUNT: usize = 4 + Reason::ALL.len();
+
+    /// The value of the label `reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Forced => "forced",
+            Self::Limit => "limit",
+            Self::Probing => "probing",
+            Self::Recovering => "recovering",
+            Self::Degraded(reason) => reason.as_str(),
+        }
+    }
+
     /// The reason for which a breaker in `state`, which was last degraded for `cause`, lets a message go elsewhere.
     pub(super) const fn of(state: State, cause: Reason) -> Self {
-        match (state, cause) {
-            (State::Probing, _) => Self::Probing,
-            (State::Recovering { .. }, _) => Self::Recovering,
-            (_, Reason::FailureRatio) => Self::FailureRatio,
-            (_, Reason::SlowRatio) => Self::SlowRatio,
-            (_, Reason::ConsecutiveFailures) => Self::ConsecutiveFailures,
-            (_, Reason::OnTimeRatio) => Self::OnTimeRatio,
-            (_, Reason::RateLimited) => Self::RateLimited,
-            (_, Reason::Quota) => Self::Quota,
-            (_, Reason::ConfigFault) => Self::ConfigFault,
+        match state {
+            State::Probing => Self::Probing,
+            State::Recovering { .. } => Self::Recovering,
+            State::Healthy | State::Degraded(_) => Self::Degraded(cause),
         }
     }
 }

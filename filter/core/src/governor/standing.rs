@@ -174,8 +174,9 @@ impl Standing {
 
     /// How long a message has to wait by the `shed` rules that are in force.
     pub(super) fn shed(&self, policy: &Policy, priority: Option<u8>, value: u32) -> Option<Duration> {
+        let priority = priority?;
         let mut rules = self.shedding.iter().filter_map(|index| policy.shed.get(*index));
-        rules.find(|rule| hits(rule, priority.unwrap_or(0), value)).map(|rule| rule.retry_after)
+        rules.find(|rule| hits(rule, priority, value)).map(|rule| rule.retry_after)
     }
 }
 

@@ -1,6 +1,8 @@
 //! How many series a plan can make, so that a config that would flood Prometheus is refused before it runs.
 
+use crate::breaker::State;
 use crate::few;
+use crate::governor::{DrillResult, FailoverResult, SwitchReason};
 use crate::labels::Label;
 use crate::observe::ReceiptResult;
 use crate::outcome::{OutcomeClass, Status};
@@ -16,14 +18,14 @@ const FIXED: usize = 50;
 /// Businesses of every plan: `none` and `other`.
 const UNLISTED: usize = 2;
 
-/// States of a channel: healthy, degraded, probing, recovering.
-const STATES: usize = 4;
+/// States of a channel.
+const STATES: usize = State::LABELS.len();
 /// Why a message is switched: by hand, over a limit, or what has tripped a breaker.
-const REASONS: usize = 12;
+const REASONS: usize = SwitchReason::COUNT;
 /// How a failover ends.
-const FAILOVER_RESULTS: usize = 4;
+const FAILOVER_RESULTS: usize = FailoverResult::ALL.len();
 /// How a call fares that a drill looks at.
-const DRILL_RESULTS: usize = 4;
+const DRILL_RESULTS: usize = DrillResult::ALL.len();
 
 /// The most series that `plan` can make, and the label that makes most of them.
 pub fn bound(plan: &Plan) -> (usize, &'static str) {

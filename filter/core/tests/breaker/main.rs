@@ -3,6 +3,8 @@
 
 mod cases;
 mod model;
+#[path = "../support/shared.rs"]
+mod shared;
 mod sharing;
 mod store;
 mod timeline;

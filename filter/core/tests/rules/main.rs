@@ -2,6 +2,8 @@
 
 #[path = "../../../../tests/cases/rules.rs"]
 mod cases_of_rules;
+#[path = "../support/shared.rs"]
+mod shared;
 mod sidecar;
 
 use cases_of_rules::{Case, Seen, check, each_rule, world};

@@ -3,7 +3,7 @@
 use crate::cases_of_rules::Case;
 use crate::cases_of_rules::dialect::{Answer, Request};
 use crate::cases_of_rules::world::{Done, Proxy, start};
-use pointsman_core::board::SharedData;
+use crate::shared::Store;
 use pointsman_core::config;
 use pointsman_core::event::Event;
 use pointsman_core::exchange::{Call, Command, Effects, Exchange, Flow, Reply, RequestHead, Shell};
@@ -23,7 +23,7 @@ const SECRET: &[u8] = b"an example secret for the stories";
 
 pub(crate) struct Workers {
     workers: Vec<One>,
-    shared: Shared,
+    shared: Store,
     may_hold: bool,
     /// Since 1970, when the story began and now.
     start: Duration,
@@ -45,29 +45,6 @@ struct Stream {
     exchange: Exchange,
     request: Request,
     answer: Option<Answer>,
-}
-
-/// Values with versions, as the host keeps them.
-#[derive(Default)]
-struct Shared {
-    values: BTreeMap<String, (Vec<u8>, u32)>,
-    last: u32,
-}
-
-impl SharedData for Shared {
-    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
-        self.values.get(key).cloned()
-    }
-
-    fn set(&mut self, key: &str, value: &[u8], version: u32) -> bool {
-        let known = self.values.get(key).map(|(_, version)| *version);
-        if known.is_some_and(|known| version != 0 && version != known) {
-            return false;
-        }
-        self.last += 1;
-        self.values.insert(key.to_owned(), (value.to_vec(), self.last));
-        true
-    }
 }
 
 /// What the running callback is about.
@@ -117,7 +94,7 @@ impl Workers {
     pub(crate) fn start(case: &Case) -> Result<Self, Box<dyn Error>> {
         let mut workers = Self {
             workers: Vec::new(),
-            shared: Shared::default(),
+            shared: Store::default(),
             may_hold: case.may_hold,
             start: start(case),
             now: Duration::ZERO,

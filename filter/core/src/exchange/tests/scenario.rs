@@ -3,10 +3,10 @@
 
 use super::super::*;
 use super::world::{FakeShell, Request};
-use crate::board::SharedData;
 use crate::config;
 use crate::hold::HoldProof;
 use crate::report::VisitReport;
+use crate::roster::tests::Store;
 use crate::time::WallClock;
 use crate::trace::Key;
 use crate::worker::Release;
@@ -45,7 +45,7 @@ pub(super) struct Scenario {
     pub(super) calls: Vec<Call>,
     pub(super) replies: Vec<Reply>,
     pub(super) records: Vec<Event>,
-    shared: SharedMemory,
+    shared: Store,
     totals: BTreeMap<String, u64>,
     samples: Vec<(String, u64)>,
 }
@@ -62,7 +62,7 @@ impl Scenario {
     fn with_key(config: &str, key: Option<Key>) -> Self {
         let plan = config::load(config).unwrap_or_else(|faults| panic!("{faults}"));
         let rng = Xoshiro256PlusPlus::seed_from_u64(7);
-        let mut shared = SharedMemory::default();
+        let mut shared = Store::default();
         let mut worker = Worker::new(plan, key, Box::new(rng), HoldProof::default());
         worker.load(Monotonic::default(), WallClock(0), &mut shared);
         Self {
@@ -343,23 +343,4 @@ impl Scenario {
 
 fn borrowed(headers: &[(String, Vec<u8>)]) -> Headers<'_> {
     headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect()
-}
-
-/// The shared data of a process with one worker.
-#[derive(Default)]
-struct SharedMemory(BTreeMap<String, (Vec<u8>, u32)>);
-
-impl SharedData for SharedMemory {
-    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
-        self.0.get(key).cloned()
-    }
-
-    fn set(&mut self, key: &str, value: &[u8], version: u32) -> bool {
-        let known = self.0.get(key).map(|(_, version)| *version);
-        let fits = version == 0 || known.is_none_or(|known| known == version);
-        if fits {
-            self.0.insert(key.to_owned(), (value.to_vec(), known.unwrap_or(0) + 1));
-        }
-        fits
-    }
 }
