@@ -82,8 +82,6 @@ pub struct Node {
     pub name: Box<str>,
     /// The value of the label `channel`; `none` for a node that is no channel.
     pub channel: Box<str>,
-    /// The channel of [`Plan::channels`] that it belongs to. A node of receipts may have the label alone.
-    pub channel_id: Option<ChannelId>,
     /// Its latency objective.
     pub objective: Objective,
     /// Whether its visits are messages, and not only calls.
@@ -174,6 +172,15 @@ impl Business {
     pub const DEFAULT_VALUE: u32 = 1;
 }
 
+/// What records tell of a message's content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// The title.
+    pub title: bool,
+    /// The body.
+    pub body: bool,
+}
+
 /// What is the same for every exchange.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -193,8 +200,8 @@ pub struct Settings {
     pub sample_ratio: Ratio,
     /// Whether what was understood of a vendor's answer is told to the caller in `x-pointsman-*` headers.
     pub answer_headers: bool,
-    /// Whether records of lost messages tell the title, and the body.
-    pub content: (bool, bool),
+    /// What records of lost messages tell of their content.
+    pub content: Content,
     /// Whether recipients may be kept as a hash.
     pub hash_recipients: bool,
     /// Country calling code of phone numbers without one.

@@ -61,10 +61,9 @@ impl Misfit {
     }
 }
 
-/// The path as it is written below something, such as `response.code[0]`.
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", below(&self.path()), self.message())
+        write!(f, "{}: {}", path("$", &self.path()), self.message())
     }
 }
 
@@ -82,17 +81,16 @@ impl Error for Misfit {
     }
 }
 
-/// A path as it is written below something, such as `response.code[0]`; `.` for the whole.
-pub(crate) fn below(path: &[Step]) -> String {
-    let mut text = String::new();
-    for step in path {
+/// A path as it is written below `start`, such as `$.response.code[0]`.
+pub(crate) fn path(start: &str, steps: &[Step]) -> String {
+    let mut text = start.to_owned();
+    for step in steps {
         match step {
-            Step::Key(key) if text.is_empty() => text.push_str(key),
             Step::Key(key) => text.extend([".", key]),
             Step::Index(index) => text.push_str(&format!("[{index}]")),
         }
     }
-    if text.is_empty() { ".".to_owned() } else { text }
+    text
 }
 
 /// Reads a document.

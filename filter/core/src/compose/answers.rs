@@ -132,7 +132,7 @@ impl AnswerShape {
 
     fn fill(&self, told: Told<'_>) -> Answer {
         let mut headers = Vec::new();
-        if self.body.as_ref().is_some_and(Shape::is_container) && !self.names("content-type") {
+        if self.body.as_ref().is_some_and(Shape::is_json) && !self.names("content-type") {
             headers.push(("content-type".to_owned(), ContentType::Json.header().to_owned()));
         }
         for (name, _, value) in &self.headers {
@@ -164,7 +164,8 @@ impl Told<'_> {
             "message_id" => self.message.and_then(|message| message.message_id.clone()).map(Value::String),
             "code" => self.code.cloned(),
             "retry_after" => self.retry_after.map(Value::from),
-            _ => Some(Value::Null),
+            "null" => Some(Value::Null),
+            _ => None,
         };
         value.ok_or(Lacking)
     }

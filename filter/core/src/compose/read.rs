@@ -36,7 +36,7 @@ pub enum NoMessage {
 }
 
 impl NoMessage {
-    /// The word used in logs and labels.
+    /// The word by which cases tell them apart.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unreadable => "unreadable",

@@ -7,6 +7,7 @@ use super::{Canonical, ComposeFault, Faults, MAX_BODY_BYTES, MAX_HEADER_BYTES, M
 use crate::adapter::{Adapter, ContentType, RecipientKind};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 
 /// Placeholders of a composed request, beside `params.NAME`.
@@ -73,7 +74,7 @@ pub enum CannotCompose {
 }
 
 impl CannotCompose {
-    /// The word used in logs and labels.
+    /// The word by which cases tell them apart.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Missing(_) => "missing_value",
@@ -146,6 +147,12 @@ impl Composer {
             }),
             _ => Err(faults),
         }
+    }
+
+    /// The method, and a path as a request may have it, with something in place of each placeholder.
+    pub fn example(&self) -> (&str, String) {
+        let path = self.path.text(&mut |_| Ok::<_, Infallible>("x".to_owned()));
+        (&self.method, path.unwrap_or_default())
     }
 
     /// The names of the channel's `params` that are asked for, and whether each can be left out.

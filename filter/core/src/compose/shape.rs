@@ -89,8 +89,8 @@ impl Shape {
         Self::Object(compiled)
     }
 
-    /// Whether it is an object or a list.
-    pub(super) const fn is_container(&self) -> bool {
+    /// Whether it is anything but a text.
+    pub(super) const fn is_json(&self) -> bool {
         !matches!(self, Self::Text(_))
     }
 

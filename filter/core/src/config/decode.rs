@@ -39,7 +39,7 @@ pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
             Err(misfit) => misfit,
         };
         let mut path = misfit.path();
-        let place = render(&path);
+        let place = typed::path("$", &path);
         let message = without_text(misfit.message());
         // That a field is missing which has just been taken out is no fault of its own.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
@@ -48,7 +48,7 @@ pub fn decode(text: &str, faults: &mut Faults) -> Option<ConfigWire> {
         } else if !missing.is_some_and(|field| taken_out.contains(&format!("{place}.{field}"))) {
             faults.add(place, message);
         }
-        taken_out.push(render(&path));
+        taken_out.push(typed::path("$", &path));
         if !take_out(&mut document, &path) {
             return None;
         }
@@ -90,17 +90,6 @@ fn take_out_nulls(path: &str, value: &mut Value, faults: &mut Faults) {
         Value::Null => faults.add(path, "is null: leave it out instead"),
         _ => {}
     }
-}
-
-fn render(path: &[Step]) -> String {
-    let mut text = "$".to_owned();
-    for step in path {
-        match step {
-            Step::Index(index) => text.push_str(&format!("[{index}]")),
-            Step::Key(key) => text.push_str(&format!(".{key}")),
-        }
-    }
-    text
 }
 
 /// Takes what stands at `path` out of `document`; `false` if that would be all of it.

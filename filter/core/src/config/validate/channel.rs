@@ -77,7 +77,7 @@ fn add(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Vec<Bo
         let suffix = operation.kind.node_suffix();
         let known = nodes.iter().find(|(known, _)| *known == suffix).map(|(_, node)| *node);
         let node = known.unwrap_or_else(|| {
-            let node = add_node(builder, wire, (id, operation.kind), objective, at);
+            let node = add_node(builder, wire, operation.kind, objective, at);
             nodes.push((suffix, node));
             node
         });
@@ -136,10 +136,8 @@ pub(super) fn adapter(
     match patched(document, channel.map_or(&none, |channel| &channel.overrides)) {
         Ok(adapter) => Some(adapter),
         Err(error) => {
-            let path = typed::below(&error.path());
-            builder
-                .faults
-                .add(format!("{at}.overrides.{path}"), format!("makes no adapter: {}", without_text(error.message())));
+            let path = typed::path(&format!("{at}.overrides"), &error.path());
+            builder.faults.add(path, format!("makes no adapter: {}", without_text(error.message())));
             None
         }
     }
@@ -148,7 +146,7 @@ pub(super) fn adapter(
 fn add_node(
     builder: &mut Builder<'_>,
     wire: &ChannelWire,
-    (id, kind): (ChannelId, OperationKind),
+    kind: OperationKind,
     objective: Objective,
     at: &str,
 ) -> NodeId {
@@ -162,7 +160,6 @@ fn add_node(
     let node = Node {
         name: name.into(),
         channel: wire.name.as_str().into(),
-        channel_id: Some(id),
         objective,
         counts_messages: kind.node_suffix() == OperationKind::Send.node_suffix(),
     };

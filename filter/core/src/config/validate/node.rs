@@ -27,7 +27,6 @@ fn add(builder: &mut Builder<'_>, wire: &NodeWire, at: &str) {
     let node = Node {
         name: wire.name.as_str().into(),
         channel: Node::NO_CHANNEL.into(),
-        channel_id: None,
         objective: objective(wire.objective.as_ref(), &format!("{at}.objective"), DEFAULT_LIMIT, builder.faults),
         counts_messages: true,
     };
@@ -78,7 +77,6 @@ pub(super) fn service(builder: &mut Builder<'_>) {
     let node = Node {
         name: upper(service).into(),
         channel: Node::NO_CHANNEL.into(),
-        channel_id: None,
         objective: objective(None, "$.service", DEFAULT_LIMIT, builder.faults),
         counts_messages: true,
     };

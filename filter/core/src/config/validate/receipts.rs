@@ -67,7 +67,7 @@ fn node(builder: &mut Builder<'_>, channel: &str, at: &str) -> NodeId {
     let objective = objective(None, at, DEFAULT_LIMIT, builder.faults);
     // Receipts come before the channels themselves, and never move a breaker: the label is all that ties them.
     let (name, channel) = (name.into(), channel.into());
-    builder.add_node(Node { name, channel, channel_id: None, objective, counts_messages: false }, at)
+    builder.add_node(Node { name, channel, objective, counts_messages: false }, at)
 }
 
 fn route(builder: &mut Builder<'_>, receipt: &adapter::Receipt, node: NodeId, path: &PathPattern, at: &str) -> Route {

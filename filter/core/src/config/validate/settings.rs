@@ -3,7 +3,7 @@
 use super::names::check_business;
 use super::{Faults, objective};
 use crate::config::wire::{ConfigWire, ContentPart, RecipientMode};
-use crate::plan::{Business, Settings};
+use crate::plan::{Business, Content, Settings};
 use crate::trace::{CountryCode, Ratio};
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub(super) fn settings(wire: &ConfigWire, faults: &mut Faults) -> Settings {
         max_body_bytes: usize::try_from(max_body_bytes).unwrap_or(usize::MAX),
         blocked_after: blocked_after(wire, faults),
         sample_ratio,
-        content: (tells(wire, ContentPart::Title), tells(wire, ContentPart::Body)),
+        content: Content { title: tells(wire, ContentPart::Title), body: tells(wire, ContentPart::Body) },
         hash_recipients: wire.recipient == RecipientMode::Hash,
         country_code,
         message_objective: objective(

@@ -133,6 +133,8 @@ pub struct AutoWire {
     pub max_open: Option<DurationText>,
     /// How long it stays open where the vendor asks to slow down and does not say for how long; default 30s.
     pub throttle: Option<DurationText>,
+    /// Where the vendor's midnight is, at which a used-up quota comes back; default +08:00.
+    pub zone: Option<String>,
     /// Successes of probes from which it recovers; default 3.
     pub probes: Option<u8>,
     /// How long a probe may be on its way before another takes its place; default 10s.

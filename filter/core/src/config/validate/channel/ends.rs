@@ -109,7 +109,7 @@ fn check_params(wire: &ChannelWire, at: &str, faults: &mut Faults) {
     }
 }
 
-/// What may stand in a name of a cluster, or in a path.
+/// What may stand in a name of a cluster.
 fn is_token(text: &str) -> bool {
     (1..=MAX_TEXT_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

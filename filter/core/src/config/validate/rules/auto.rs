@@ -7,10 +7,10 @@ use crate::breaker::{self, MAX_TAIL, Settings, WHOLE};
 use crate::config::validate::Builder;
 use crate::config::wire::{AutoWire, List, PerWire};
 use crate::policy::{Auto, Per};
+use crate::time::parse_zone;
 use crate::trace::Ratio;
 use std::time::Duration;
 
-const RAMP: [f64; 4] = [0.1, 0.25, 0.5, 1.0];
 const MAX_STEPS: usize = 16;
 /// As often as workers tell each other what they have seen.
 const LEAST_WINDOW: Duration = Duration::from_millis(250);
@@ -37,40 +37,54 @@ pub(super) fn auto(builder: &mut Builder<'_>, head: &Head<'_>, wire: &AutoWire) 
 }
 
 fn settings(wire: &AutoWire, slow_after: Duration, values: &mut Values<'_>) -> Settings {
-    let consecutive = values.number("consecutive_failures", wire.consecutive_failures, 5, 0..=MAX_CONSECUTIVE);
-    let window = values.duration("window", wire.window, secs(10), LEAST_WINDOW..=MAX_WINDOW);
-    let long_window = values.duration("long_window", wire.long_window, secs(300), LEAST_WINDOW..=MAX_WINDOW);
+    let default = Settings::default();
+    let ratio = |ratio: Option<Ratio>| ratio.map_or(1.0, Ratio::get);
+    let consecutive = default.consecutive_failures.unwrap_or(0);
+    let consecutive =
+        values.number("consecutive_failures", wire.consecutive_failures, consecutive, 0..=MAX_CONSECUTIVE);
+    let window = values.duration("window", wire.window, default.window, LEAST_WINDOW..=MAX_WINDOW);
+    let long_window = values.duration("long_window", wire.long_window, default.long_window, LEAST_WINDOW..=MAX_WINDOW);
     if window >= long_window {
         values.fault("long_window", "is not above `window`: it is for when there are too few calls in that one");
     }
-    let open = values.duration("open", wire.open, secs(5), LEAST_TIME..=DAY);
-    let max_open = values.duration("max_open", wire.max_open, secs(300), LEAST_TIME..=DAY);
+    let open = values.duration("open", wire.open, default.open, LEAST_TIME..=DAY);
+    let max_open = values.duration("max_open", wire.max_open, default.max_open, LEAST_TIME..=DAY);
     if open > max_open {
         values.fault("max_open", "is below `open`, with which it starts");
     }
-    let probes = values.number("probes", wire.probes.map(u32::from), 3, 1..=MAX_PROBES);
+    let probes = values.number("probes", wire.probes.map(u32::from), default.probes.into(), 1..=MAX_PROBES);
     Settings {
-        failure_ratio: Some(values.ratio("failure_ratio", wire.failure_ratio, 0.5, 1.0)),
-        slow_ratio: Some(values.ratio("slow_ratio", wire.slow_ratio, 0.8, 1.0)),
+        failure_ratio: Some(values.ratio("failure_ratio", wire.failure_ratio, ratio(default.failure_ratio), 1.0)),
+        slow_ratio: Some(values.ratio("slow_ratio", wire.slow_ratio, ratio(default.slow_ratio), 1.0)),
         slow_after: values.duration("slow_after", wire.slow_after, slow_after, Duration::from_millis(1)..=secs(300)),
         consecutive_failures: Some(consecutive).filter(|failures| *failures > 0),
         on_time_ratio: wire.on_time_ratio.map(|ratio| values.ratio("on_time_ratio", Some(ratio), ratio, 1.0)),
-        min_calls: values.number("min_calls", wire.min_calls, 20, 1..=1_000_000),
+        min_calls: values.number("min_calls", wire.min_calls, default.min_calls, 1..=1_000_000),
         window,
         long_window,
         open,
         max_open,
-        throttle: values.duration("throttle", wire.throttle, secs(30), LEAST_TIME..=DAY),
+        throttle: values.duration("throttle", wire.throttle, default.throttle, LEAST_TIME..=DAY),
         probes: u8::try_from(probes).unwrap_or(u8::MAX),
-        probe_lease: values.duration("probe_lease", wire.probe_lease, secs(10), LEAST_TIME..=secs(300)),
-        ramp: ramp(wire.ramp.as_ref(), values).into_iter().map(share_of_whole).collect(),
-        step: values.duration("step", wire.step, secs(10), LEAST_TIME..=secs(3_600)),
-        ..Settings::default()
+        probe_lease: values.duration("probe_lease", wire.probe_lease, default.probe_lease, LEAST_TIME..=secs(300)),
+        ramp: match &wire.ramp {
+            Some(list) => ramp(list, values).into_iter().map(share_of_whole).collect(),
+            None => default.ramp,
+        },
+        step: values.duration("step", wire.step, default.step, LEAST_TIME..=secs(3_600)),
+        utc_offset_s: zone(wire.zone.as_deref(), values).unwrap_or(default.utc_offset_s),
     }
 }
 
-fn ramp(wire: Option<&List<f64>>, values: &mut Values<'_>) -> Vec<Ratio> {
-    let Some(list) = wire else { return RAMP.into_iter().filter_map(|share| Ratio::try_from(share).ok()).collect() };
+fn zone(written: Option<&str>, values: &mut Values<'_>) -> Option<i64> {
+    let offset = parse_zone(written?);
+    if offset.is_none() {
+        values.fault("zone", "is no time zone: write its distance from UTC, such as \"+08:00\"");
+    }
+    offset
+}
+
+fn ramp(list: &List<f64>, values: &mut Values<'_>) -> Vec<Ratio> {
     let mut ramp: Vec<Ratio> = Vec::new();
     for (index, share) in list.iter() {
         let key = format!("ramp[{index}]");

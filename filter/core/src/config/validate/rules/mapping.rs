@@ -1,8 +1,8 @@
 //! Whether a message of one vendor can be composed for another.
 
-use crate::adapter::{Adapter, OperationKind};
+use crate::adapter::Adapter;
 use crate::config::validate::Builder;
-use crate::plan::{ChannelId, Direction, Target, host_of};
+use crate::plan::ChannelId;
 
 /// What stands against moving messages of `from` to `to`, a channel with another adapter.
 pub(super) fn against(builder: &Builder<'_>, from: ChannelId, to: ChannelId) -> Vec<String> {
@@ -12,7 +12,7 @@ pub(super) fn against(builder: &Builder<'_>, from: ChannelId, to: ChannelId) -> 
     let mut against = check_mapping(first, next);
     if against.is_empty() {
         against.extend(missing_params(builder, to));
-        against.extend(unread_path(builder, to, next));
+        against.extend(unread_path(builder, to));
     }
     against
 }
@@ -40,44 +40,13 @@ fn missing_params(builder: &Builder<'_>, to: ChannelId) -> Option<String> {
 }
 
 /// An answer is read as one of the operation to which the request belongs.
-fn unread_path(builder: &Builder<'_>, to: ChannelId, adapter: &Adapter) -> Option<String> {
+fn unread_path(builder: &Builder<'_>, to: ChannelId) -> Option<String> {
     let channel = builder.plan.channel(to)?;
-    let compose = adapter.compose.as_ref()?;
-    let own = builder.wire.channels.iter().find(|(_, wire)| *wire.name == *channel.name)?.1.path.as_deref();
-    let path = filled(own.unwrap_or(&compose.path));
-    let target = Target { host: &host_of(channel.authority.as_deref()?), method: &compose.method, path: &path };
-    let mut routes = builder.plan.candidates(Direction::Outbound, target);
-    let is_send = routes.any(|(_, route, _)| route.channel == Some(to) && route.operation == Some(OperationKind::Send));
+    let (method, path) = channel.composer.as_ref()?.example();
+    let is_read = builder.plan.send_route(to, channel.authority.as_deref()?, method, &path).is_some();
     let what = format!(
-        "is asked by {} {}, of which the adapter knows no answer: change `path` of channel `{}`",
-        compose.method,
-        own.unwrap_or(&compose.path),
+        "is asked by such as {method} {path}, of which the adapter knows no answer: change `path` of channel `{}`",
         channel.name
     );
-    (!is_send).then_some(what)
-}
-
-/// The path of a template without its query, with something in place of each placeholder.
-fn filled(template: &str) -> String {
-    let mut path = String::new();
-    let mut rest = template.split('?').next().unwrap_or(template);
-    while let Some((before, after)) = rest.split_once('{') {
-        path.push_str(before);
-        path.push('x');
-        rest = after.split_once('}').map_or("", |(_, rest)| rest);
-    }
-    path.push_str(rest);
-    path
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_tried_with_its_placeholders_filled() {
-        for (template, path) in [("/", "/"), ("/a/{params.b}/c{d}", "/a/x/cx"), ("/a?b={c}", "/a"), ("/a{", "/ax")] {
-            assert_eq!(filled(template), path);
-        }
-    }
+    (!is_read).then_some(what)
 }
