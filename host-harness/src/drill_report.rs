@@ -179,7 +179,7 @@ fn plain(value: &Value) -> String {
 mod tests {
     use super::*;
 
-    const RECORD: &str = r#"{"event_name":"push.drill.report","attributes":{"push.drill.name":"friday","push.channel":"oppo","push.by":"alice","push.reason":"rehearsal","push.drill.started_unix_ms":1700000000000,"push.drill.ended_unix_ms":1700000060000,"push.drill.share":0.1,"push.drill.fault":"refused","push.drill.calls":120,"push.drill.switched_calls":100,"push.drill.time_to_detect_ms":1250,"push.drill.time_to_switch_ms":2000,"push.drill.lost":0,"push.drill.doubled":0,"push.drill.stopped_by":"until","push.drill.verdict":"passed"}}"#;
+    const RECORD: &str = r#"{"event_name":"push.drill.report","attributes":{"push.drill.name":"friday","push.channel":"oppo","push.by":"alice","push.reason":"rehearsal","push.drill.started_unix_ms":1700000000000,"push.drill.ended_unix_ms":1700000060000,"push.drill.share":0.1,"push.drill.fault":"refused","push.drill.calls":120,"push.drill.switched_calls":100,"push.drill.time_to_detect_ms":1250,"push.drill.time_to_switch_ms":2000,"push.drill.time_to_recover_ms":9000,"push.drill.lost":0,"push.drill.doubled":0,"push.drill.stopped_by":"until","push.drill.verdict":"passed"}}"#;
 
     fn found(log: &str) -> Found {
         find(log.as_bytes()).unwrap()
@@ -195,7 +195,7 @@ mod tests {
         for line in [envoy(RECORD), format!("record {RECORD}"), format!("record {RECORD} thread=7"), json_log] {
             let found = found(&format!("noise\nrecord {{\"event_name\":\"push.channel.state\"}}\n{line}\nnoise"));
             assert!(found.all_passed() && found.reports.len() == 1, "{line}: {found:?}");
-            assert_eq!((found.reports[0].calls, found.reports[0].time_to_recover_ms), (120, None));
+            assert_eq!((found.reports[0].calls, found.reports[0].time_to_recover_ms), (120, Some(9_000)));
         }
     }
 
@@ -209,7 +209,7 @@ drill friday of oppo: passed
   calls       120, 100 of them switched
   detected    after 1250ms
   switched    after 2s
-  recovered   never
+  recovered   after 9s
   lost        0
   doubled     0
 ";

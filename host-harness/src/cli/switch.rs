@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &Switch) -> anyhow::Result<ExitCode> {
 }
 
 fn order(arguments: &Switch, now: WallClock) -> Option<(Order, &Path)> {
-    let until = |lasting: Duration| WallClock(now.0 + u64::try_from(lasting.as_nanos()).unwrap_or(0));
+    let until = |lasting: Duration| now.after(lasting);
     let action = match (arguments.lasting, arguments.hold) {
         _ if arguments.back => Action::Back,
         (lasting, Some(Held::Healthy)) => Action::Force(Force::Hold { state: "healthy" }, until(lasting?)),

@@ -71,7 +71,7 @@ async fn a_failure_without_a_body_is_given_to_the_backup() {
 }
 
 #[tokio::test]
-async fn a_500_without_a_body_is_no_word_of_the_vendors_and_goes_back_as_it_is() {
+async fn a_502_without_a_body_is_no_word_of_the_vendors_and_goes_back_as_it_is() {
     let vendor = Recorder::start(|_| {
         let mut answer = Response::new(full(Bytes::new()));
         *answer.status_mut() = StatusCode::BAD_GATEWAY;
@@ -129,7 +129,6 @@ async fn a_batch_for_which_there_is_no_mapping_gets_the_vendors_answer() {
     assert_eq!(bed.vendors.counts("lc").unwrap().requests, before);
 }
 
-/// Everything that the router, and not the vendor, answers is told apart from what the filter does.
 #[tokio::test]
 async fn a_head_alone_passes() {
     let bed = bed(&rules()).await;

@@ -55,7 +55,7 @@ struct Addresses {
 }
 
 impl Cluster {
-    /// A cluster of which nothing is used yet, with the secret of its credential.
+    /// A cluster of which nothing is used yet, with the secret of its credential, which has been read.
     ///
     /// # Errors
     /// [`TlsError`]: the authorities cannot be read.
