@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -20,6 +21,10 @@ use tokio::task::JoinSet;
 
 /// The most connections that one server holds; further ones wait in the listener's backlog.
 pub const MAX_CONNECTIONS: usize = 4_096;
+
+/// For how long a server that closes leaves its idle HTTP/1.1 connections open. Closed at once, one may cross a request that
+/// is on its way, which is then lost; open, it takes that request and says in its answer that it is the last.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// How long a server rests when the operating system gives it no connection (out of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -97,17 +102,35 @@ where
     let _ = stream.set_nodelay(true);
     let connection = Connection::default();
     let io = TokioIo::new(Stream { inner: stream, connection: connection.clone() });
+    let is_http2 = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_http2);
+    let closing = closed.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(connection.clone());
-        handler(request)
+        let http2 = request.version() >= Version::HTTP_2;
+        seen.fetch_or(http2, Ordering::Relaxed);
+        let answer = handler(request);
+        let closing = closing.clone();
+        async move {
+            let mut answer = answer.await?;
+            if !http2 && *closing.borrow() {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, E>(answer)
+        }
     });
     // A peer that leaves is an everyday event to a stand-in, and nobody is there to hear of it.
     let builder = Builder::new(TokioExecutor::new());
     let mut serving = pin!(builder.serve_connection(io, service));
     tokio::select! {
         _ = serving.as_mut() => return,
-        _ = closed.wait_for(|closed| *closed) => serving.as_mut().graceful_shutdown(),
+        _ = closed.wait_for(|closed| *closed) => {}
     }
+    // HTTP/2 says which streams it has taken, so nothing can cross.
+    if !is_http2.load(Ordering::Relaxed) && tokio::time::timeout(LINGER, serving.as_mut()).await.is_ok() {
+        return;
+    }
+    serving.as_mut().graceful_shutdown();
     let _ = serving.await;
 }
 
