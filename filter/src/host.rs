@@ -78,6 +78,7 @@ unsafe extern "C" {
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_get_property(path: *const u8, path_len: usize, value: *mut *mut u8, value_len: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_len: usize, value: *const u8, value_len: usize) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, len: usize, bytes: *mut *mut u8, bytes_len: *mut usize)
     -> u32;
     fn proxy_get_header_map_pairs(map: u32, pairs: *mut *mut u8, pairs_len: *mut usize) -> u32;
@@ -215,6 +216,12 @@ pub(crate) fn property(path: &str) -> Result<Vec<u8>> {
     take_from(|value, len| unsafe { proxy_get_property(path.as_ptr(), path.len(), value, len) })
 }
 
+/// Leaves a value in the stream's filter state, as `wasm.` and `name`, where the access log can print it.
+pub(crate) fn set_property(name: &str, value: &str) -> Result<()> {
+    // SAFETY: pointers and lengths are of two live strings.
+    check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
 /// Part of a buffer. Asking beyond its end gives what there is.
 pub(crate) fn buffer(buffer: Buffer, start: usize, len: usize) -> Result<Vec<u8>> {
     // SAFETY: the places are of `take_from`.
@@ -271,19 +278,18 @@ pub(crate) fn reply(status: u16, headers: &[u8], body: &[u8]) -> Result<()> {
     })
 }
 
-/// Sends a request of our own to a cluster. Its answer comes to the context of the running callback; without one there is
-/// none to come.
+/// Sends a request of our own to a cluster, and returns the number by which its answer will be told, to the context of the
+/// running callback; without one there is none to come.
 ///
 /// This goes by the SDK, which must know the call to hand its answer on, and which panics on an answer that it does not
 /// know. Envoy refuses a call with the two statuses that the SDK knows only.
-pub(crate) fn call(cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout: Duration) -> Result<()> {
+pub(crate) fn call(cluster: &str, headers: &[(String, String)], body: &[u8], timeout: Duration) -> Result<u32> {
     // Envoy takes 0 ms for no limit at all.
     let timeout = timeout.max(Duration::from_millis(1));
     let body = Some(body).filter(|body| !body.is_empty());
-    match proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), body, Vec::new(), timeout) {
-        Ok(_) => Ok(()),
-        Err(status) => Err(HostError::Refused(status as u32)),
-    }
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout)
+        .map_err(|status| HostError::Refused(status as u32))
 }
 
 /// A value of the shared data, with its version.

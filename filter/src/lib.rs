@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "nothing here is public; the entry point that the SDK's macro makes has no docs")]
 #![deny(clippy::indexing_slicing, clippy::string_slice, clippy::unreachable)]
 
+mod export;
 mod host;
 mod metrics;
 mod root;

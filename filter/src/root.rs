@@ -1,10 +1,11 @@
 //! The root context: config, tick, and what the streams of one worker share.
 
+use crate::export;
 use crate::host::{self, Buffer, HostError, Level};
 use crate::metrics::HostMetrics;
-use crate::shell;
+use crate::shell::{self, HostSharedData};
 use crate::stream::Stream;
-use pointsman_core::board::{Member, SharedData};
+use pointsman_core::board::Member;
 use pointsman_core::config;
 use pointsman_core::hold::{Half, HoldProof, StreamId};
 use pointsman_core::metrics::name;
@@ -16,7 +17,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -54,8 +55,17 @@ pub(crate) struct Root {
 }
 
 impl Context for Root {
+    fn on_http_call_response(&mut self, call: u32, headers: usize, size: usize, _: usize) {
+        if let Some(mut worker) = self.worker() {
+            export::heard(&mut worker, call, headers, size);
+        }
+    }
+
     fn on_done(&mut self) -> bool {
         self.flush();
+        if let Some(mut worker) = self.worker() {
+            export::leave(&mut worker);
+        }
         if let Some(board) = &mut self.board {
             board.leave(&mut HostSharedData);
         }
@@ -90,6 +100,7 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         let now = shell::now();
         self.govern(now);
+        self.export(now);
         self.flush();
         self.release_overdue(now);
         if self.published.is_none_or(|last| now.since(last) >= PUBLISH_EVERY) {
@@ -111,6 +122,10 @@ impl RootContext for Root {
 }
 
 impl Root {
+    fn worker(&self) -> Option<RefMut<'_, Worker>> {
+        self.shared.as_ref()?.worker.try_borrow_mut().ok()
+    }
+
     fn apply(&mut self, plan: Plan, text: &str) {
         let mut seed = [0; 32];
         if let Err(error) = host::random(&mut seed) {
@@ -129,7 +144,7 @@ impl Root {
         if !empty {
             metrics.define_all(&worker.metrics);
             if count_config("applied", text) {
-                for event in worker.applied(&config::digest(text), shell::wall_clock()) {
+                for event in worker.applied(shell::wall_clock()) {
                     host::log(Level::Warn, &event.line());
                 }
             }
@@ -163,6 +178,17 @@ impl Root {
         }
     }
 
+    /// Sends what has been recorded, here or by the config before. Where no stream has come there is nothing else.
+    fn export(&self, now: Monotonic) {
+        let (Some(shared), Some(mut worker)) = (&self.shared, self.worker()) else { return };
+        if export::take_over(&mut worker) {
+            shared.serves.set(true);
+        }
+        if shared.serves.get() {
+            export::send(&mut worker, now);
+        }
+    }
+
     fn flush(&self) {
         let Some(shared) = &self.shared else { return };
         let (Ok(mut worker), Ok(mut metrics)) = (shared.worker.try_borrow_mut(), shared.metrics.try_borrow_mut())
@@ -174,9 +200,7 @@ impl Root {
     }
 
     fn release_overdue(&self, now: Monotonic) {
-        let Some(mut worker) = self.shared.as_ref().and_then(|shared| shared.worker.try_borrow_mut().ok()) else {
-            return;
-        };
+        let Some(mut worker) = self.worker() else { return };
         let worked = worker.holds.works();
         for StreamId(stream) in worker.delays.due(now) {
             if let Err(error) = host::resume(stream, Half::Request) {
@@ -249,16 +273,4 @@ fn count_config(result: &str, text: &str) -> bool {
         let _ = host::increment_metric(id, 1);
     }
     first
-}
-
-struct HostSharedData;
-
-impl SharedData for HostSharedData {
-    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
-        host::shared_data(key).ok()
-    }
-
-    fn set(&mut self, key: &str, value: &[u8], version: u32) -> bool {
-        host::set_shared_data(key, value, version).is_ok()
-    }
 }

@@ -1,12 +1,38 @@
 //! Answers to what a step of an exchange asks.
 
-use crate::host::{self, Buffer};
+use crate::host::{self, Buffer, Map};
+use pointsman_core::board::SharedData;
 use pointsman_core::exchange::Shell;
+use pointsman_core::headers::Headers;
 use pointsman_core::plan::Direction;
 use pointsman_core::time::{Monotonic, WallClock};
+use pointsman_core::trace::{self, B3, Incoming};
 
-/// The host as a step sees it, with the body that the running callback is about.
-pub(crate) struct HostShell(pub(crate) Buffer);
+/// The host as a step sees it.
+pub(crate) struct HostShell {
+    /// The body that the running callback is about.
+    buffer: Buffer,
+    shared: HostSharedData,
+}
+
+impl HostShell {
+    pub(crate) const fn new(buffer: Buffer) -> Self {
+        Self { buffer, shared: HostSharedData }
+    }
+}
+
+/// The shared data of the process.
+pub(crate) struct HostSharedData;
+
+impl SharedData for HostSharedData {
+    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
+        host::shared_data(key).ok()
+    }
+
+    fn set(&mut self, key: &str, value: &[u8], version: u32) -> bool {
+        host::set_shared_data(key, value, version).is_ok()
+    }
+}
 
 impl Shell for HostShell {
     fn now(&mut self) -> Monotonic {
@@ -23,7 +49,20 @@ impl Shell for HostShell {
     }
 
     fn body(&mut self, start: usize, len: usize) -> Option<Vec<u8>> {
-        host::buffer(self.0, start, len).ok()
+        host::buffer(self.buffer, start, len).ok()
+    }
+
+    fn shared(&mut self) -> &mut dyn SharedData {
+        &mut self.shared
+    }
+
+    fn went_out_with(&mut self) -> Option<Incoming> {
+        let map = host::header_map(Map::Request).ok().filter(|map| !map.is_empty())?;
+        let headers = Headers::parse(&map);
+        Some(match (trace::incoming(headers.all("traceparent")), B3::read(&headers)) {
+            (Incoming::None, B3::Context(context) | B3::Undecided(context)) => Incoming::Valid(context),
+            (incoming, _) => incoming,
+        })
     }
 }
 

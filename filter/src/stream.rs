@@ -35,7 +35,7 @@ impl Stream {
         // Each round asks one channel less.
         while !called {
             let (next, effects) =
-                std::mem::take(&mut self.exchange).call_failed(&mut worker, &mut HostShell(Buffer::CallBody));
+                std::mem::take(&mut self.exchange).call_failed(&mut worker, &mut HostShell::new(Buffer::CallBody));
             self.exchange = next;
             flow = effects.flow;
             called = execute(effects.commands);
@@ -65,12 +65,11 @@ fn execute(commands: Vec<Command>) -> bool {
             Command::RemoveResponseHeader(name) => host::remove_header(Map::Response, name),
             Command::Reply(reply) => reply_with(reply),
             Command::Call(call) => {
-                let headers: Vec<(&str, &str)> =
-                    call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-                let made = host::call(&call.cluster, &headers, &call.body, call.timeout);
+                let made = host::call(&call.cluster, &call.headers, &call.body, call.timeout);
                 called = made.is_ok();
-                made
+                made.map(|_| ())
             }
+            Command::LeaveField(name, value) => host::set_property(name, value),
             Command::Report(report) => {
                 host::log(Level::Debug, &report.line());
                 Ok(())
@@ -91,6 +90,7 @@ fn name_of(command: &Command) -> &'static str {
     match command {
         Command::Reply(_) => "an answer of our own",
         Command::Call(_) => "a call to another channel",
+        Command::LeaveField(..) => "a field of the access log",
         _ => "a change of headers",
     }
 }
@@ -106,7 +106,7 @@ impl Context for Stream {
         let map = host::header_map(Map::CallResponse).unwrap_or_default();
         let head = (headers > 0).then(|| Headers::parse(&map));
         let action = self.step(|exchange, worker| {
-            exchange.call_response(worker, head.as_ref(), size, &mut HostShell(Buffer::CallBody))
+            exchange.call_response(worker, head.as_ref(), size, &mut HostShell::new(Buffer::CallBody))
         });
         if action == Action::Continue {
             if let Err(error) = host::resume(self.id.0, half) {
@@ -130,17 +130,19 @@ impl HttpContext for Stream {
             && !shared.edge_ports.is_empty()
             && shell::local_port().is_none_or(|port| shared.edge_ports.contains(&port));
         let head = RequestHead { stream: self.id, direction, edge, headers, end_of_stream };
-        self.step(|_, worker| Exchange::begin(worker, &head, &mut HostShell(Buffer::RequestBody)))
+        self.step(|_, worker| Exchange::begin(worker, &head, &mut HostShell::new(Buffer::RequestBody)))
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.watched_step(|exchange, worker| {
-            exchange.request_body(worker, size, end_of_stream, &mut HostShell(Buffer::RequestBody))
+            exchange.request_body(worker, size, end_of_stream, &mut HostShell::new(Buffer::RequestBody))
         })
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        self.watched_step(|exchange, worker| exchange.request_trailers(worker, &mut HostShell(Buffer::RequestBody)))
+        self.watched_step(|exchange, worker| {
+            exchange.request_trailers(worker, &mut HostShell::new(Buffer::RequestBody))
+        })
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
@@ -150,24 +152,30 @@ impl HttpContext for Stream {
         let map = host::header_map(Map::Response).unwrap_or_default();
         let headers = Headers::parse(&map);
         self.step(|exchange, worker| {
-            exchange.response_headers(worker, &headers, end_of_stream, &mut HostShell(Buffer::ResponseBody))
+            exchange.response_headers(worker, &headers, end_of_stream, &mut HostShell::new(Buffer::ResponseBody))
         })
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.watched_step(|exchange, worker| {
-            exchange.response_body(worker, size, end_of_stream, &mut HostShell(Buffer::ResponseBody))
+            exchange.response_body(worker, size, end_of_stream, &mut HostShell::new(Buffer::ResponseBody))
         })
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        self.watched_step(|exchange, worker| exchange.response_trailers(worker, &mut HostShell(Buffer::ResponseBody)))
+        self.watched_step(|exchange, worker| {
+            exchange.response_trailers(worker, &mut HostShell::new(Buffer::ResponseBody))
+        })
     }
 
     fn on_log(&mut self) {
-        self.watched_step(|exchange, worker| {
-            let effects = exchange.finish(worker, &mut HostShell(Buffer::ResponseBody));
-            (Exchange::Ended, effects)
+        if matches!(self.exchange, Exchange::Passing) {
+            return;
+        }
+        let stream = self.id;
+        self.step(|exchange, worker| {
+            let effects = exchange.finish(worker, stream, &mut HostShell::new(Buffer::ResponseBody));
+            (Exchange::Passing, effects)
         });
     }
 }

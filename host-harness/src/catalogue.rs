@@ -1,7 +1,7 @@
 //! What each built-in adapter knows of its vendor, as a table for people.
 
 use pointsman_core::adapter::{Adapter, Condition, Items, Operation, OperationKind, RetryAfter};
-use pointsman_core::outcome::Status;
+use pointsman_core::lifecycle::Lifecycle;
 use pointsman_core::source::SourceWire;
 use pointsman_core::time::format_duration;
 use serde_json::Value;
@@ -189,10 +189,11 @@ fn occasion(hint: &RetryAfter) -> String {
 
 fn receipts(adapter: &Adapter) -> String {
     let mut cell = Cell::default();
-    for status in Status::ALL {
+    let lifecycle = Lifecycle::builtin();
+    for name in lifecycle.all().map(|status| lifecycle.name(status)) {
         for receipt in &adapter.receipt {
-            if receipt.words.contains_key(&status) || receipt.otherwise == Some(status) {
-                cell.add(status.as_str(), receipt.confirmed);
+            if receipt.words.contains_key(name) || receipt.otherwise.as_deref() == Some(name) {
+                cell.add(name, receipt.confirmed);
             }
         }
     }

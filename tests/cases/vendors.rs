@@ -26,7 +26,22 @@ pub(crate) struct Case {
     pub(crate) about: String,
     pub(crate) sent: Sent,
     pub(crate) answer: Answer,
+    #[allow(dead_code, reason = "only the pure core tells what becomes of each recipient")]
+    pub(crate) said: Said,
     expected: Expected,
+}
+
+/// Outcome, code and vendor's id of one recipient.
+pub(crate) type Each = (String, Option<String>, Option<String>);
+
+/// Who is meant by a case, and what becomes of them.
+#[allow(dead_code, reason = "only the pure core tells what becomes of each recipient")]
+#[derive(Clone, Default)]
+pub(crate) struct Said {
+    pub(crate) operation: String,
+    pub(crate) message_ids: Vec<String>,
+    pub(crate) recipients: Vec<String>,
+    pub(crate) each: Vec<Each>,
 }
 
 #[allow(dead_code, reason = "only one of those who include this file has reports without counts")]

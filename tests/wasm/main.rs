@@ -7,7 +7,7 @@ use pointsman_tests::repository;
 use wasmparser::{Parser, Payload};
 
 /// Envoy compiles the module with its slow compiler at every start, so its size is paid for in time.
-const MAX_BYTES: usize = 5 << 18;
+const MAX_BYTES: usize = 3 << 19;
 
 /// What the host must find: the ABI's version, and where it can put what it hands over.
 const EXPORTS: [&str; 2] = ["proxy_abi_version_0_2_1", "malloc"];

@@ -4,7 +4,7 @@
 //! `docs/adapters.md` describes every field with examples. `confirmed = false` marks what no document or source code of the
 //! vendor bears out.
 
-use crate::outcome::{OutcomeClass, Status};
+use crate::outcome::OutcomeClass;
 use crate::source::SourceWire;
 use crate::trace::{CountryCode, Recipient};
 use serde::de::IntoDeserializer;
@@ -220,11 +220,11 @@ pub struct Receipt {
     /// Where the vendor's word for the status stands.
     #[serde(default)]
     pub status: Vec<SourceWire>,
-    /// The vendor's words of each status. One that ends in `*` stands for all that start so.
-    #[serde(default, deserialize_with = "words_by_status")]
-    pub words: BTreeMap<Status, Vec<String>>,
-    /// The status of words that are not listed, and of reports without one; left out, such a report says nothing.
-    pub otherwise: Option<Status>,
+    /// The vendor's words of each status by its name. One that ends in `*` stands for all that start so.
+    #[serde(default)]
+    pub words: BTreeMap<String, Vec<String>>,
+    /// The name of the status of words that are not listed, and of reports without one; left out, such a report says nothing.
+    pub otherwise: Option<String>,
     /// Words that say nothing of a status, in spite of `otherwise`.
     #[serde(default)]
     pub ignored: Vec<String>,
@@ -237,20 +237,10 @@ pub struct Receipt {
 pub(crate) fn codes_by_class<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<OutcomeClass, Vec<String>>, D::Error> {
-    by_name(deserializer)
-}
-
-fn words_by_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Status, Vec<String>>, D::Error> {
-    by_name(deserializer)
-}
-
-fn by_name<'de, D: Deserializer<'de>, K: Deserialize<'de> + Ord>(
-    deserializer: D,
-) -> Result<BTreeMap<K, Vec<String>>, D::Error> {
     let by_name: BTreeMap<String, Vec<String>> = BTreeMap::deserialize(deserializer)?;
     let mut read = BTreeMap::new();
     for (name, codes) in by_name {
-        read.insert(K::deserialize(name.into_deserializer())?, codes);
+        read.insert(OutcomeClass::deserialize(name.into_deserializer())?, codes);
     }
     Ok(read)
 }

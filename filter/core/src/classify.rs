@@ -13,6 +13,7 @@ mod hint;
 mod items;
 mod quota;
 mod read;
+mod recipients;
 mod rules;
 mod status;
 
@@ -23,6 +24,7 @@ pub use hint::MAX_RETRY_AFTER;
 use items::{ItemList, Judged};
 pub use quota::PerMille;
 use read::{Findings, Want};
+pub use recipients::{MAX_RESULTS, RecipientResult, ToRecipient, of_recipients};
 use rules::Rules;
 pub use status::{InvalidStatus, StatusRange};
 
@@ -64,6 +66,9 @@ pub struct Verdict {
     pub code: Option<Box<str>>,
     /// The vendor's own ids of what was sent, in the order of the answer.
     pub vendor_ids: Vec<String>,
+    /// What the answer says of single recipients, whom it names or lists in the order of the request; at most
+    /// [`MAX_RESULTS`], and only with [`Answer::detail`].
+    pub results: Vec<RecipientResult>,
     /// When to try again, where the vendor has said so.
     pub retry_after: Option<Duration>,
     /// How much of the day's quota is used up, where the vendor has said so.
@@ -80,6 +85,7 @@ impl Verdict {
             codes: Vec::new(),
             code: None,
             vendor_ids: Vec::new(),
+            results: Vec::new(),
             retry_after: None,
             quota: None,
         }
@@ -97,7 +103,7 @@ pub struct Answer<'a> {
     pub body: Body<'a>,
     /// How many recipients the call names; 0 if it does not say.
     pub recipients: u32,
-    /// Whether anybody wants to know the code, the ids and the hint: most pushes are only counted.
+    /// Whether anybody wants to know the code, the ids, the results and the hint: most pushes are only counted.
     pub detail: bool,
 }
 
@@ -212,6 +218,7 @@ impl Classifier {
             call,
             tally,
             vendor_ids: Vec::new(),
+            results: if detail { self.told(&items) } else { Vec::new() },
             retry_after: None,
             quota: findings.quota.ratio(),
         }
@@ -247,7 +254,9 @@ impl Classifier {
         of: impl Fn(&ItemList) -> bool,
     ) -> impl Iterator<Item = Judged<'a>> {
         let lists = self.items.iter().zip(&findings.items).filter(move |(list, _)| of(list));
-        lists.flat_map(move |(list, items)| items.iter().map(move |item| list.judge(item, &self.rules, status)))
+        let results =
+            lists.flat_map(|(list, items)| items.iter().filter(|item| item.is_result()).map(move |item| (list, item)));
+        results.map(move |(list, item)| list.judge(item, &self.rules, status))
     }
 
     fn results<'a>(&self, status: u16, findings: &'a Findings, readable: bool, recipients: u32) -> Results<'a> {

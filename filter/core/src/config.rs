@@ -24,7 +24,8 @@ pub fn digest(text: &str) -> String {
 pub fn load(text: &str) -> Result<Plan, Faults> {
     let mut faults = Faults::default();
     let Some(wire) = decode::decode(text, &mut faults) else { return Err(faults) };
-    let plan = validate::validate(&wire, &mut faults);
+    let mut plan = validate::validate(&wire, &mut faults);
+    plan.version = digest(text).into();
     if faults.is_empty() { Ok(plan) } else { Err(faults) }
 }
 

@@ -22,8 +22,15 @@ impl Event {
     pub const DEAD_LETTER: &'static str = "push.message.dead_letter";
     /// What is known of a message that nobody has confirmed.
     pub const STATUS: &'static str = "push.message.status";
+    /// A message has entered a node.
+    pub const ENTER: &'static str = "push.node.enter";
+    /// A vendor has named its own id for a message.
+    pub const ALIAS: &'static str = "push.message.alias";
     /// A drill is over.
     pub const DRILL_REPORT: &'static str = "push.drill.report";
+
+    /// The attribute that names the trace, in hexadecimal digits.
+    pub const TRACE_ID: &'static str = "trace_id";
 
     /// An event without attributes.
     pub fn new(name: &'static str) -> Self {

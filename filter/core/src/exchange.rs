@@ -3,6 +3,7 @@
 //! The state owns its data, and every step consumes it and gives the next. A step asks the shell only for what it needs
 //! ([`Shell`]), since each question is a host call; what is to be done goes out as [`Effects`].
 
+use crate::board::{SharedData, nowhere};
 use crate::compose::Answer;
 use crate::event::Event;
 use crate::headers::Headers;
@@ -10,6 +11,7 @@ use crate::hold::{Half, StreamId};
 use crate::plan::Direction;
 use crate::report::VisitReport;
 use crate::time::{Monotonic, WallClock};
+use crate::trace::Incoming;
 use crate::worker::{Bypass, Worker};
 use std::fmt;
 use std::time::Duration;
@@ -22,12 +24,17 @@ mod course;
 mod decide;
 mod letter;
 mod original;
+mod record;
 mod relay;
 mod request;
 mod response;
 mod ruling;
+mod stitch;
+mod telling;
+mod tracing;
 mod visit;
 
+pub(crate) use record::Untold;
 use relay::Relay;
 use request::RequestState;
 use response::ResponseState;
@@ -75,6 +82,8 @@ pub enum Command {
     Call(Box<Call>),
     /// Tell what was understood of a visit, where somebody wants to know.
     Report(Box<VisitReport>),
+    /// Leave this where the proxy's own access log can print it.
+    LeaveField(&'static str, String),
     /// Tell what somebody may have to know by name.
     Record(Box<Event>),
 }
@@ -138,6 +147,14 @@ pub trait Shell {
     fn code_details(&mut self) -> Option<String>;
     /// Up to `len` bytes of the body that the running callback is about, from `start` on.
     fn body(&mut self, start: usize, len: usize) -> Option<Vec<u8>>;
+    /// The shared data of the process.
+    fn shared(&mut self) -> &mut dyn SharedData {
+        nowhere()
+    }
+    /// The trace context that the request has left with, as it is known once the exchange is over; nothing if it is not.
+    fn went_out_with(&mut self) -> Option<Incoming> {
+        None
+    }
 }
 
 /// The head of a request.
@@ -177,7 +194,7 @@ impl Exchange {
             return (Self::Passing, effects);
         };
         let state = decide::decide(Box::new(state), worker, shell, &mut effects);
-        if head.end_of_stream { (state.request_over(worker), effects) } else { (state, effects) }
+        if head.end_of_stream { (state.request_over(worker, shell), effects) } else { (state, effects) }
     }
 
     /// More of the request's body is in: `size` bytes are at hand.
@@ -192,7 +209,7 @@ impl Exchange {
         let Self::Request(mut state) = self else { return self.wait(Half::Request, effects) };
         state.body(worker, size, end_of_stream, shell, &mut effects);
         let state = decide::decide(state, worker, shell, &mut effects);
-        if end_of_stream { (state.request_over(worker), effects) } else { (state, effects) }
+        if end_of_stream { (state.request_over(worker, shell), effects) } else { (state, effects) }
     }
 
     /// The request ends with trailers. No body callback has said that the body was whole, so a held one is read only now.
@@ -201,7 +218,7 @@ impl Exchange {
         let Self::Request(mut state) = self else { return self.wait(Half::Request, effects) };
         state.trailers(worker, shell, &mut effects);
         let state = decide::decide(state, worker, shell, &mut effects);
-        (state.request_over(worker), effects)
+        (state.request_over(worker, shell), effects)
     }
 
     /// The head of the answer is in.
@@ -214,7 +231,7 @@ impl Exchange {
     ) -> (Self, Effects) {
         let mut effects = Effects::default();
         // An answer may come before the request is whole.
-        let mut state = match self.request_over(worker) {
+        let mut state = match self.request_over(worker, shell) {
             Self::Response(state) => state,
             // Envoy has lost its patience with a request that waits for another channel.
             Self::Relaying(relay) if relay.held() == Half::Request => {
@@ -252,15 +269,16 @@ impl Exchange {
         (next, effects)
     }
 
-    /// The exchange is over, however it ended.
-    pub fn finish(self, worker: &mut Worker, shell: &mut dyn Shell) -> Effects {
+    /// The exchange of `stream` is over, however it ended.
+    pub fn finish(self, worker: &mut Worker, stream: StreamId, shell: &mut dyn Shell) -> Effects {
         let mut effects = Effects::default();
-        match self.request_over(worker) {
+        match self.request_over(worker, shell) {
             // What the log finds open has not been answered as it should.
             Self::Response(state) => state.abort(worker, shell, &mut effects),
             Self::Relaying(relay) => relay.abandon(worker, shell, &mut effects),
             Self::Passing | Self::Request(_) | Self::Ended => {}
         }
+        record::tell_the_rest(stream, worker, shell);
         effects
     }
 
@@ -309,9 +327,9 @@ impl Exchange {
     }
 
     /// Nothing more of the request will be read.
-    fn request_over(self, worker: &mut Worker) -> Self {
+    fn request_over(self, worker: &mut Worker, shell: &mut dyn Shell) -> Self {
         match self {
-            Self::Request(state) => match state.finish(worker) {
+            Self::Request(state) => match state.finish(worker, shell) {
                 Some(visit) => Self::Response(Box::new(ResponseState::new(visit))),
                 None => {
                     worker.bypass(Bypass::NoNode);

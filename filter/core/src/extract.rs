@@ -54,7 +54,7 @@ pub struct Sensitive(String);
 
 impl Sensitive {
     /// Guards a value.
-    pub(crate) fn new(text: &str) -> Self {
+    pub fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 
@@ -95,6 +95,8 @@ pub struct Facts {
     pub conditions: u32,
     /// Whether the body was not read to its end.
     pub(crate) is_cut: bool,
+    /// Whether an id stands in a list, so that more may follow.
+    pub(crate) ids_are_listed: bool,
     /// Whether the whole call carries a key by which the vendor removes repeats.
     dedupe_whole: bool,
     /// How many elements of a batch carry one of their own, and which was the last.
@@ -148,6 +150,7 @@ impl Facts {
     }
 
     fn tell(&mut self, want: &Want, at: At, text: &str, keep_recipients: bool) {
+        self.ids_are_listed |= want.field == Field::MessageId && at.outer.is_some();
         for value in want.cut.values(text) {
             match want.field {
                 Field::Condition(bit) if want.holds(value) => {

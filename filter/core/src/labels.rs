@@ -50,6 +50,11 @@ impl<L: Label> Counters<L> {
 
     /// Counts one.
     pub(crate) fn count(&self, value: L, metrics: &mut Metrics) {
-        metrics.add(self.series.get(value.index()).copied().flatten(), 1);
+        self.add(value, 1, metrics);
+    }
+
+    /// Counts several at once.
+    pub(crate) fn add(&self, value: L, count: u64, metrics: &mut Metrics) {
+        metrics.add(self.series.get(value.index()).copied().flatten(), count);
     }
 }

@@ -4,7 +4,9 @@ use crate::few;
 use crate::metrics::name;
 use crate::plan::{BusinessId, NodeId, Plan};
 use crate::time::{Monotonic, format_duration};
+use crate::trace::TraceParent;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// More open visits than this are traced, timed and counted when they end, but not seen while they are open. Envoy's own
 /// limits of connections and requests are far below.
@@ -14,11 +16,36 @@ pub const MAX_OPEN_VISITS: usize = 65_536;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenId(usize);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Open {
     node: NodeId,
     business: BusinessId,
     entered: Monotonic,
+    name: Option<Box<Name>>,
+}
+
+/// Whose an open visit is, should it have to be told before it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The message, if the visit is one message's.
+    pub message_id: Option<String>,
+    /// Its tenant, if that is not the config's.
+    pub tenant: Option<String>,
+    /// The visit's own span.
+    pub trace: Option<TraceParent>,
+}
+
+/// A visit that is open for too long.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Late {
+    /// Where.
+    pub node: NodeId,
+    /// The business that sends.
+    pub business: BusinessId,
+    /// For how long.
+    pub open_for: Duration,
+    /// Whose it is.
+    pub name: Box<Name>,
 }
 
 /// The open visits of one worker.
@@ -31,7 +58,7 @@ pub struct OpenVisits {
 impl OpenVisits {
     /// A visit enters; `None` if the table is full.
     pub fn enter(&mut self, node: NodeId, business: BusinessId, entered: Monotonic) -> Option<OpenId> {
-        let open = Open { node, business, entered };
+        let open = Open { node, business, entered, name: None };
         if let Some(index) = self.free.pop() {
             *self.slots.get_mut(index)? = Some(open);
             return Some(OpenId(index));
@@ -48,6 +75,23 @@ impl OpenVisits {
         if let Some(Some(open)) = self.slots.get_mut(id.0) {
             open.business = business;
         }
+    }
+
+    /// The request has told whose visit it is.
+    pub fn set_name(&mut self, id: OpenId, name: Box<Name>) {
+        if let Some(Some(open)) = self.slots.get_mut(id.0) {
+            open.name = Some(name);
+        }
+    }
+
+    /// Up to `most` of the named visits that are open for `limit` or longer; each is told once.
+    pub fn late(&mut self, now: Monotonic, limit: Duration, most: usize) -> Vec<Late> {
+        let late = |open: &mut Open| {
+            let open_for = now.since(open.entered);
+            let name = if open_for >= limit { open.name.take()? } else { return None };
+            Some(Late { node: open.node, business: open.business, open_for, name })
+        };
+        self.slots.iter_mut().flatten().filter_map(late).take(most).collect()
     }
 
     /// A visit leaves.

@@ -135,38 +135,6 @@ impl Fate {
     }
 }
 
-/// Where a message is in its life, as a vendor's report tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// The vendor has it, and has not passed it on yet or will try again.
-    Sending,
-    /// The vendor has passed it on.
-    Sent,
-    /// It will not arrive.
-    Failed,
-    /// It has arrived.
-    Delivered,
-    /// It was opened.
-    Read,
-}
-
-impl Status {
-    /// Every status, in the order of the definition.
-    pub const ALL: [Self; 5] = [Self::Sending, Self::Sent, Self::Failed, Self::Delivered, Self::Read];
-
-    /// The value of the metric label `status`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Delivered => "delivered",
-            Self::Read => "read",
-        }
-    }
-}
-
 /// How many recipients of one call ended in which class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally(Vec<(OutcomeClass, u32)>);

@@ -4,6 +4,8 @@ use crate::adapter::{OperationKind, RecipientKind};
 use crate::classify::{Classifier, CodeBook};
 use crate::compose::{Answers, Composer, MessageReader};
 use crate::extract::{JointReader, Reader};
+use crate::lifecycle::{Lifecycle, Status};
+use crate::outcome::OutcomeClass;
 use crate::path::PathPattern;
 use crate::policy::{self, List, Policy};
 use crate::receipt::Receipt;
@@ -12,50 +14,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 mod hosts;
+mod ids;
+mod telemetry;
 
 pub(crate) use hosts::RouteIndex;
-
-/// Index of a node of a [`Plan`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub(crate) u16);
-
-impl NodeId {
-    /// The place of the node in [`Plan::nodes`].
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// Index of a route of a [`Plan`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RouteId(pub(crate) u16);
-
-/// Index of a channel of a [`Plan`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChannelId(pub(crate) u16);
-
-impl ChannelId {
-    /// The place of the channel in [`Plan::channels`].
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// Index of a value of the label `business`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BusinessId(pub(crate) u16);
-
-impl BusinessId {
-    /// The place of the business in [`Plan::businesses`].
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// No business is known.
-    pub const NONE: Self = Self(0);
-    /// A business that the config does not list.
-    pub const OTHER: Self = Self(1);
-}
+pub use ids::{BusinessId, ChannelId, NodeId, RouteId};
+pub use telemetry::{B3Style, RecordSettings, TraceMode, TraceSettings};
 
 /// Which way an exchange goes through the sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +50,11 @@ pub struct Node {
     pub objective: Objective,
     /// Whether its visits are messages, and not only calls.
     pub counts_messages: bool,
+    /// Whether each visit is told by a `push.node.enter` when it begins.
+    pub enter: bool,
+    /// The statuses of messages whose visits end so; of other outcomes the visit says nothing. Each class
+    /// once, in alphabetical order.
+    pub statuses: Vec<(OutcomeClass, Status)>,
 }
 
 impl Node {
@@ -184,6 +153,8 @@ pub struct Content {
 /// What is the same for every exchange.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The service behind the inbound listener, which names the source of records.
+    pub service: Option<Box<str>>,
     /// Tenant of messages that do not name one.
     pub tenant: Box<str>,
     /// Ports that the public can reach.
@@ -208,11 +179,19 @@ pub struct Settings {
     pub country_code: CountryCode,
     /// The objective of the whole message.
     pub message_objective: Objective,
+    /// How traces are joined.
+    pub trace: TraceSettings,
+    /// Where spans and records go; without it no spans are made, and records are log lines.
+    pub records: Option<RecordSettings>,
+    /// Whether what is known of a visit is left in Envoy's filter state, for access logs.
+    pub access_log: bool,
 }
 
 /// Everything that the filter knows about its work.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// A short name of the config, equal for equal texts.
+    pub version: Box<str>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) routes: Vec<Route>,
@@ -220,6 +199,8 @@ pub struct Plan {
     pub(crate) outbound: RouteIndex,
     pub(crate) joints: HashMap<Vec<RouteId>, JointReader>,
     pub(crate) businesses: Vec<Business>,
+    /// The statuses that messages can have.
+    pub lifecycle: Lifecycle,
     /// What is the same for every exchange.
     pub settings: Settings,
 }

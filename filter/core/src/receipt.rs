@@ -4,7 +4,7 @@ use crate::adapter::{self, RecipientKind};
 use crate::extract::{Rank, Sensitive};
 use crate::few;
 use crate::json::At;
-use crate::outcome::Status;
+use crate::lifecycle::{Lifecycle, Status};
 use std::collections::{BTreeMap, HashMap};
 
 /// More reports of one receipt are not kept; those that there are count.
@@ -103,7 +103,8 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub(crate) fn new(wire: &adapter::Receipt, opaque: u32) -> Self {
+    /// What an unknown status would say is nothing: validation reports it.
+    pub(crate) fn new(wire: &adapter::Receipt, opaque: u32, lifecycle: &Lifecycle) -> Self {
         let mut this = Self {
             recipient_kind: wire.recipient_kind,
             opaque,
@@ -111,14 +112,15 @@ impl Receipt {
             words: HashMap::new(),
             families: Vec::new(),
             ignored: wire.ignored.iter().map(|word| word.to_lowercase().into()).collect(),
-            otherwise: wire.otherwise,
+            otherwise: wire.otherwise.as_deref().and_then(|name| lifecycle.by_name(name)),
         };
-        for (status, words) in &wire.words {
+        for (name, words) in &wire.words {
+            let Some(status) = lifecycle.by_name(name) else { continue };
             for word in words {
                 let word = word.to_lowercase();
                 match word.strip_suffix('*') {
-                    Some(family) => this.families.push((family.into(), *status)),
-                    None => drop(this.words.insert(word.into(), *status)),
+                    Some(family) => this.families.push((family.into(), status)),
+                    None => drop(this.words.insert(word.into(), status)),
                 }
             }
         }

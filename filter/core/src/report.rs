@@ -3,7 +3,8 @@
 //! Nothing in a report is a secret: recipients are keyed hashes, and of the URL only what the adapter lets be shown is.
 
 use crate::adapter::OperationKind;
-use crate::outcome::{Fate, OutcomeClass, Status};
+use crate::lifecycle::Status;
+use crate::outcome::{Fate, OutcomeClass};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -53,7 +54,11 @@ pub struct StatusReport {
     /// The recipient as a keyed hash.
     pub recipient: Option<String>,
     /// What became of it.
+    #[serde(skip)]
     pub status: Status,
+    /// The name of that.
+    #[serde(rename = "status")]
+    pub name: Box<str>,
 }
 
 /// A report with what only the sidecar itself knows of the visit.

@@ -2,21 +2,29 @@
 
 use crate::board::SharedData;
 use crate::event::Event;
+use crate::exchange::Untold;
+use crate::export::DropReason;
+use crate::export::Exporter;
 use crate::extract::Facts;
 use crate::governor::{self, Counts, DrillResult, FailoverResult, Governor, News, SwitchReason};
 use crate::hash::hash;
 use crate::hold::{Delays, HoldProof, Holds};
 use crate::labels::{Counters, label};
-use crate::metrics::{Kind, Metrics, SeriesId, name};
+use crate::lifecycle::Status;
+use crate::metrics::Metrics;
 use crate::observe::{self, NodeExit, Observer};
 use crate::open::OpenVisits;
 use crate::plan::{BusinessId, ChannelId, Plan};
+use crate::slots::SlotKey;
+use crate::stitch::Memory;
 use crate::time::{Monotonic, WallClock};
-use crate::trace::{Key, SpanId, TraceId, random_span_id, random_trace_id};
+use crate::trace::{self, Key, SpanId, TraceId, Tracers, random_span_id, random_trace_id};
 use rand_core::Rng;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+mod records;
 
 label! {
     /// Why a push, or a part of it, was not looked at. It passed unchanged all the same.
@@ -43,11 +51,13 @@ label! {
 }
 
 label! {
-    /// What became of the trace context of an exchange. Every watched exchange has one of the first six; the last two
-    /// tell in addition why an incoming context was not continued.
+    /// What became of the trace context of an exchange. Every watched exchange has one of the first seven; the last three
+    /// tell more about some of them.
     pub enum TraceResult {
         /// A valid context came in and goes on.
         Continued = "continued",
+        /// The message is known to have come in here with a context, which goes on.
+        Stitched = "stitched",
         /// The trace id was derived from the message id.
         Derived = "derived",
         /// The message has no id, so its trace id is random.
@@ -62,6 +72,26 @@ label! {
         Invalid = "invalid",
         /// The incoming context came from the public and was not believed.
         Edge = "edge",
+        /// The proxy's own tracer has written another context than ours, or instead of us.
+        Observed = "observed",
+    }
+}
+
+label! {
+    /// What came of tying the visits of a message to each other by its id.
+    pub enum StitchResult {
+        /// The context of a message that came in is kept.
+        Kept = "kept",
+        /// It is kept in the place of another message's that had not run out.
+        Displaced = "displaced",
+        /// It is not kept: other workers were quicker each time.
+        Contended = "contended",
+        /// A message went out that is known to have come in.
+        Found = "found",
+        /// It has come in more than once, so nobody can tell which of them it belongs to.
+        Ambiguous = "ambiguous",
+        /// It is not known to have come in.
+        Missed = "missed",
     }
 }
 
@@ -116,6 +146,7 @@ pub struct Worker {
     observers: Vec<Box<dyn Observer>>,
     bypasses: Counters<Bypass>,
     trace_results: Counters<TraceResult>,
+    stitches: Counters<StitchResult>,
     releases: Counters<Release>,
     pub(crate) body_memory: BodyMemory,
     /// Visits that have not ended.
@@ -124,12 +155,24 @@ pub struct Worker {
     pub holds: Holds,
     /// Requests that a drill slows down.
     pub delays: Delays,
+    /// What all workers of the process remember of messages.
+    pub(crate) memory: Memory,
+    /// The key of the message that was looked at last: one step often asks for it more than once.
+    last_key: Option<(String, String, SlotKey)>,
+    /// Whose the trace context on the wire is, on the way in and on the way out: each listener may have a tracer of its own.
+    pub(crate) tracers: Tracers,
+    /// Visits that have ended before it was known what their requests had left with.
+    pub(crate) untold: Vec<Untold>,
+    /// Records on their way to a collector, if there is one.
+    exporter: Option<Exporter>,
+    /// Whether the rules of the config have been told to it.
+    applied_told: bool,
     /// The rules.
     pub(crate) governor: Governor,
     counts: Counts,
     /// Records told since the last tick.
     recorded: u32,
-    records_dropped: Option<SeriesId>,
+    records_dropped: Counters<DropReason>,
     /// Whether each visit is worth a log line, at debug level.
     pub log_visits: bool,
 }
@@ -140,18 +183,25 @@ impl Worker {
     pub fn new(plan: Plan, key: Option<Key>, rng: Box<dyn Rng>, proof: HoldProof) -> Self {
         let mut metrics = Metrics::default();
         let mut rng = rng;
+        let exporter = records::exporter(&plan, key.as_ref(), rng.next_u64(), &mut metrics);
         Self {
             key,
             governor: Governor::new(&plan, rng.next_u64()),
             rng,
             counts: Counts::default(),
             recorded: 0,
-            records_dropped: metrics
-                .series(Kind::Counter, name("pointsman_records_dropped_total", &[("reason", "full")])),
+            records_dropped: DropReason::counters(&mut metrics),
             delays: Delays::default(),
             observers: observe::all(&plan, &mut metrics),
             bypasses: Counters::new("pointsman_bypassed_total", "reason", &mut metrics),
             trace_results: Counters::new("pointsman_trace_contexts_total", "result", &mut metrics),
+            stitches: Counters::new("pointsman_stitches_total", "result", &mut metrics),
+            memory: Memory::new(plan.settings.trace.buckets, plan.settings.trace.remember),
+            last_key: None,
+            tracers: Tracers::new(plan.settings.trace.mode),
+            untold: Vec::new(),
+            exporter,
+            applied_told: false,
             releases: Counters::new("pointsman_held_released_total", "reason", &mut metrics),
             body_memory: BodyMemory::default(),
             open: OpenVisits::default(),
@@ -175,7 +225,7 @@ impl Worker {
 
     /// Whether anybody is told more of an answer than what is counted.
     pub(crate) fn wants_detail(&self) -> bool {
-        self.log_visits || self.plan.settings.answer_headers
+        self.log_visits || self.plan.settings.answer_headers || self.tells_records() || self.plan.settings.access_log
     }
 
     pub(crate) fn bypass(&mut self, reason: Bypass) {
@@ -184,6 +234,43 @@ impl Worker {
 
     pub(crate) fn trace_result(&mut self, result: TraceResult) {
         self.trace_results.count(result, &mut self.metrics);
+    }
+
+    pub(crate) fn stitched(&mut self, result: StitchResult) {
+        self.stitches.count(result, &mut self.metrics);
+    }
+
+    /// By what a message is known in the process.
+    pub(crate) fn key_of(&self, tenant: Option<&str>, id: &str) -> SlotKey {
+        self.memory.message_key(self.key.as_ref(), tenant.unwrap_or(&self.plan.settings.tenant), id)
+    }
+
+    /// By what the message is known in the process that `facts` tell of, if they tell of exactly one.
+    pub(crate) fn slot_key(&mut self, facts: &Facts) -> Option<SlotKey> {
+        let [id] = facts.message_ids.as_slice() else { return None };
+        let tenant = facts.tenant.as_deref().unwrap_or(&self.plan.settings.tenant);
+        if let Some((_, _, key)) = self.last_key.as_ref().filter(|(of, known, _)| of == tenant && known == id) {
+            return Some(*key);
+        }
+        let key = self.key_of(facts.tenant.as_deref(), id);
+        self.last_key = Some((tenant.to_owned(), id.clone(), key));
+        Some(key)
+    }
+
+    /// The trace id that follows from the message's id alone, if there is a secret and exactly one id.
+    pub(crate) fn derived_trace(&mut self, facts: &Facts) -> Option<TraceId> {
+        let key = self.slot_key(facts)?;
+        self.trace_of(&key)
+    }
+
+    /// The trace id that follows from a message's key, if that comes from a secret.
+    pub(crate) fn trace_of(&self, key: &SlotKey) -> Option<TraceId> {
+        self.key.as_ref().map(|_| TraceId::never_zero(key.0))
+    }
+
+    /// Whether the spans of a trace that begins here are told.
+    pub(crate) fn samples(&self, trace_id: &TraceId) -> bool {
+        trace::sampled(trace_id, self.plan.settings.sample_ratio)
     }
 
     /// Headers go on without the body that they might have waited for.
@@ -227,6 +314,11 @@ impl Worker {
         self.counts.drilled(&self.plan, channel, result, &mut self.metrics);
     }
 
+    /// A message was reported to have taken a step that its lifecycle does not allow.
+    pub fn status_conflict(&mut self, from: Status, to: Status) {
+        self.counts.status_conflict(&self.plan, from, to, &mut self.metrics);
+    }
+
     /// A hash of the message's key, equal for every try of one message and in every worker; drawn where it has none.
     pub(crate) fn message_key(&mut self, facts: &Facts) -> u64 {
         let Some(id) = facts.message_ids.first() else { return self.rng.next_u64() };
@@ -239,25 +331,30 @@ impl Worker {
         self.recorded = self.recorded.saturating_add(1);
         let may = self.recorded <= MAX_RECORDS;
         if !may {
-            self.metrics.add(self.records_dropped, 1);
+            self.records_dropped.count(DropReason::Full, &mut self.metrics);
         }
         may
     }
 
     /// Takes over what other workers have agreed on before this one was there.
     pub fn load(&mut self, now: Monotonic, wall: WallClock, shared: &mut dyn SharedData) {
+        let mut random = [0; 16];
+        self.rng.fill_bytes(&mut random);
+        self.memory.load(random, shared);
         self.governor.load(&self.plan, now, wall, shared);
     }
 
     /// Time has passed: exchanges what was counted with the other workers, and lets the rules move on.
     pub fn tick(&mut self, now: Monotonic, wall: WallClock, shared: &mut dyn SharedData) -> News {
         self.recorded = 0;
-        self.governor.tick(&self.plan, now, wall, &mut *self.rng, shared)
+        let news = self.governor.tick(&self.plan, now, wall, &mut *self.rng, shared);
+        self.tell_news(&news, now, wall, shared);
+        news
     }
 
-    /// What is to be told of the rules of a config that has come into force; `version` names it.
-    pub fn applied(&self, version: &str, wall: WallClock) -> Vec<Event> {
-        governor::rules::applied(&self.plan, version, wall)
+    /// What is to be told of the rules of the config when it has come into force.
+    pub fn applied(&self, wall: WallClock) -> Vec<Event> {
+        governor::rules::applied(&self.plan, wall)
     }
 
     /// Gauges that are the same in every worker, by encoded name: who is asked to set the sums of the others sets them too.

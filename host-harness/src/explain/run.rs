@@ -137,9 +137,10 @@ impl Explainer {
 
     fn visit(&mut self, index: usize, direction: Direction, recorded: &Recorded) -> Option<Report> {
         let started_ns = recorded.started_ns.unwrap_or(self.last_ns);
+        let stream = StreamId(u32::try_from(index).unwrap_or(u32::MAX));
         let edge_ports = &self.worker.plan().settings.edge_ports;
         let head = RequestHead {
-            stream: StreamId(u32::try_from(index).unwrap_or(u32::MAX)),
+            stream,
             direction: Some(direction),
             edge: direction == Direction::Inbound && recorded.port.is_some_and(|port| edge_ports.contains(&port)),
             headers: recorded.request.headers(),
@@ -158,7 +159,7 @@ impl Explainer {
             (exchange, effects) = respond(exchange, worker, response, recorded.failure.is_none(), &mut shell);
         }
         if exchange.is_watched() {
-            effects = exchange.finish(worker, &mut shell);
+            effects = exchange.finish(worker, stream, &mut shell);
         }
         let visit = report(effects)?;
         if visit.opaque {

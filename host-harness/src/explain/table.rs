@@ -1,7 +1,8 @@
 //! What was understood, as a table for people.
 
 use super::run::Explained;
-use pointsman_core::outcome::{OutcomeClass, Status};
+use pointsman_core::lifecycle::Status;
+use pointsman_core::outcome::OutcomeClass;
 use pointsman_core::report::Report;
 use pointsman_core::time::format_duration;
 use serde::Serialize;
@@ -77,14 +78,15 @@ fn ids(ids: &[String]) -> String {
 /// Recipients by outcome, or what a receipt says became of them.
 fn results(report: &Report) -> String {
     let results = counts(report.results.iter().map(|(class, count)| (class.as_str(), *count)));
-    let statuses = counts(statuses(report).iter().map(|(status, count)| (status.as_str(), *count)));
+    let statuses = counts(statuses(report).iter().map(|((_, name), count)| (*name, *count)));
     results.or(statuses).unwrap_or_else(|| "-".to_owned())
 }
 
-fn statuses(report: &Report) -> BTreeMap<Status, u32> {
+/// In the order of a message's life.
+fn statuses(report: &Report) -> BTreeMap<(Status, &str), u32> {
     let mut statuses = BTreeMap::new();
     for reported in &report.statuses {
-        *statuses.entry(reported.status).or_default() += 1;
+        *statuses.entry((reported.status, &*reported.name)).or_default() += 1;
     }
     statuses
 }
@@ -97,7 +99,7 @@ fn counts<'a>(counts: impl Iterator<Item = (&'a str, u32)>) -> Option<String> {
 fn totals(explained: &[Explained]) -> String {
     let mut calls: BTreeMap<OutcomeClass, u32> = BTreeMap::new();
     let mut recipients: BTreeMap<OutcomeClass, u32> = BTreeMap::new();
-    let mut reported: BTreeMap<Status, u32> = BTreeMap::new();
+    let mut reported: BTreeMap<(Status, &str), u32> = BTreeMap::new();
     for Explained { report, .. } in explained {
         *calls.entry(report.outcome).or_default() += 1;
         for (class, count) in &report.results {
@@ -114,8 +116,7 @@ fn totals(explained: &[Explained]) -> String {
         counts(calls.iter().map(|(class, count)| (class.as_str(), *count))).map(|text| format!("calls: {text}")),
         counts(recipients.iter().map(|(class, count)| (class.as_str(), *count)))
             .map(|text| format!("recipients: {text}")),
-        counts(reported.iter().map(|(status, count)| (status.as_str(), *count)))
-            .map(|text| format!("statuses: {text}")),
+        counts(reported.iter().map(|((_, name), count)| (*name, *count))).map(|text| format!("statuses: {text}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

@@ -2,7 +2,7 @@
 
 use super::expect::{Expected, of_exchange, of_receipt};
 use super::wire::{Answer, Failure, Sent};
-use super::{Case, Seen};
+use super::{Case, Each, Said, Seen};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,6 +115,9 @@ pub(super) struct Expect {
     pub(super) results: BTreeMap<String, u64>,
     #[serde(default)]
     pub(super) retry_after_ms: Option<u64>,
+    /// What becomes of each recipient, in the order of the request; left out: nothing is expected.
+    #[serde(default)]
+    each: Vec<Each>,
 }
 
 /// What the vendor posts to the push service.
@@ -166,6 +169,21 @@ impl Says {
         let is_message = matches!(self.operation.as_str(), "send" | "dry_run");
         self.batch.unwrap_or(if is_message { named.max(1) } else { 0 })
     }
+
+    fn said(&self, each: &[Each]) -> Said {
+        Said {
+            operation: self.operation.clone(),
+            message_ids: self.message_ids.clone(),
+            recipients: self.recipients.clone(),
+            each: each.to_vec(),
+        }
+    }
+}
+
+impl Exchange {
+    fn is_split(&self, recipients: usize) -> bool {
+        recipients > 1 && (self.expect.results.len() > 1 || self.expect.outcome == "partial")
+    }
 }
 
 impl Spoken {
@@ -202,11 +220,18 @@ impl File {
         }
     }
 
-    /// Results are of all recipients of a send, and of nobody else.
+    /// Results are of all recipients of a send, and of nobody else; where only some of several are accepted, it is said of
+    /// each.
     fn check_numbers(&self, exchange: &Exchange) -> Result<()> {
         let says = &self.spoken(&exchange.request)?.says;
         let expected = if says.operation == "send" { says.batch() } else { 0 };
         let results: u64 = exchange.expect.results.values().sum();
+        let named = says.recipients.len();
+        let says_each =
+            exchange.expect.each.len() == named || (exchange.expect.each.is_empty() && !exchange.is_split(named));
+        if !says_each {
+            return Err(format!("{}: does not say what becomes of each recipient", exchange.about).into());
+        }
         if results == expected {
             return Ok(());
         }
@@ -228,6 +253,7 @@ impl File {
             about: exchange.about.clone(),
             sent: Sent::outbound(&spoken.request())?,
             answer,
+            said: spoken.says.said(&exchange.expect.each),
             expected: Expected::one(of_exchange(vendor, &spoken.says, &exchange.expect)?),
         })
     }
@@ -248,6 +274,7 @@ impl File {
             vendor_ids: Vec::new(),
             results: of_send.into_iter().collect(),
             retry_after_ms: None,
+            each: Vec::new(),
         };
         let body = Some(Value::String(table.body.replace("$CODE", code)));
         let response = Response { status: table.status, headers: BTreeMap::new(), body };
@@ -255,6 +282,7 @@ impl File {
             about: format!("code {code} {}", table.about),
             sent: Sent::outbound(&spoken.request())?,
             answer: Answer::of_vendor(&response),
+            said: spoken.says.said(&expect.each),
             expected: Expected::one(of_exchange(vendor, &spoken.says, &expect)?),
         })
     }
@@ -271,6 +299,7 @@ impl Receipt {
             about: format!("receipt: {}", self.about),
             sent: Sent::inbound(&self.request)?,
             answer: Answer::of_vendor(&response),
+            said: Said::default(),
             expected: Expected { seen, or },
         })
     }

@@ -105,7 +105,7 @@ impl Run {
         if !ends {
             (exchange, _) = exchange.response_body(worker, answered.len(), true, &mut world);
         }
-        exchange.finish(worker, &mut world);
+        exchange.finish(worker, StreamId(1), &mut world);
         // The shell hands each sample on at once.
         while worker.metrics.take_sample().is_some() {}
         effects

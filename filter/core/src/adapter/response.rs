@@ -135,8 +135,15 @@ pub struct Items {
     pub ok_codes: Vec<String>,
     /// What only an accepted recipient has, such as a message id: where the vendor leaves the code out on success.
     pub accepted: Option<SourceWire>,
-    /// Where refused recipients stand, one value each.
+    /// Whom a result is about, as the answer names it; of a list without `code` and `accepted`, the refused ones.
     pub recipient: Option<SourceWire>,
+    /// The caller's own id of the message that a result is about.
+    pub message_id: Option<SourceWire>,
+    /// Whether there is one result for each recipient, in the order of the request.
+    #[serde(default)]
+    pub in_order: bool,
+    /// Where the vendor's own id of each message stands.
+    pub vendor_id: Option<SourceWire>,
     /// Where the number of refused recipients stands, for answers that do not list them.
     pub count: Option<SourceWire>,
     /// The class of those that are listed without a code.

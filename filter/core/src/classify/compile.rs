@@ -1,7 +1,7 @@
 //! From the language of adapters to a [`Classifier`].
 
 use super::hint::{Hint, HintKind};
-use super::items::{ItemField, ItemList};
+use super::items::{ItemField, ItemList, depth};
 use super::quota::QuotaField;
 use super::rules::Rules;
 use super::{Classifier, CodeBook, InvalidStatus, StatusRange, Want};
@@ -27,6 +27,9 @@ pub enum ResponseFault {
     /// `items` does not go through a list.
     #[error("does not name one value of each recipient: a JSON pointer with `*` does")]
     ItemsWithoutEach,
+    /// Results that are in no order of recipients.
+    #[error("is for one list of a result for each recipient, in the order of the request")]
+    NoOrder,
     /// A class that is no failure.
     #[error("lists codes of failure as `{0}`: what a success is stands in `ok_status`, `ok_codes` and `ok_when`")]
     NoFailure(&'static str),
@@ -131,24 +134,27 @@ impl Classifier {
 
     fn want_items(&mut self, index: usize, items: &Items, faults: &mut Faults) {
         let at = format!("items[{index}]");
-        let named = [
-            (ItemField::Code, "code", &items.code),
-            (ItemField::Accepted, "accepted", &items.accepted),
-            (ItemField::Recipient, "recipient", &items.recipient),
-            (ItemField::Count, "count", &items.count),
-        ];
-        if named.iter().take(3).all(|(_, _, source)| source.is_none()) {
+        if items.code.is_none() && items.accepted.is_none() && items.recipient.is_none() {
             faults.push((at, ResponseFault::EmptyItems));
             return;
         }
-        let cut = items.recipient.as_ref().and_then(|source| Source::of_response(source).ok()).map(|source| source.cut);
         let of_list = rules(&items.rule, items.rule.iter().cloned(), &format!("{at}.rule"), faults);
-        self.items.push(ItemList::new(items, of_list, cut.unwrap_or_default()));
+        let list = ItemList::new(items, of_list);
+        let named = [
+            (ItemField::Code, "code", &items.code),
+            (ItemField::Accepted, "accepted", &items.accepted),
+            (list.recipient_field(), "recipient", &items.recipient),
+            (ItemField::Count, "count", &items.count),
+            (ItemField::MessageId, "message_id", &items.message_id),
+            (ItemField::VendorId, "vendor_id", &items.vendor_id),
+        ];
+        if items.in_order && (items.only_refused || !list.is_flat()) {
+            faults.push((format!("{at}.in_order"), ResponseFault::NoOrder));
+        }
+        self.items.push(list);
         for (field, name, source) in named {
             let Some(source) = source else { continue };
-            let pointer = source.inner.as_ref().or(source.json.as_ref());
-            let each = pointer.is_some_and(|pointer| pointer.split('/').any(|token| token.starts_with('*')));
-            if !items.only_refused && !each {
+            if !items.only_refused && depth(source) == 0 {
                 faults.push((format!("{at}.{name}"), ResponseFault::ItemsWithoutEach));
             }
             self.want(source, |_| Want::Item(index, field), format!("{at}.{name}"), faults);

@@ -24,7 +24,11 @@ pub(super) enum Want {
 impl Want {
     /// Whether it tells more of an answer without changing the verdict.
     pub(super) const fn is_detail(&self) -> bool {
-        matches!(self, Self::VendorId(_) | Self::Hint(_))
+        match self {
+            Self::VendorId(_) | Self::Hint(_) => true,
+            Self::Item(_, field) => field.is_detail(),
+            _ => false,
+        }
     }
 }
 
@@ -74,7 +78,7 @@ impl Classifier {
         let mut findings = if readable { findings } else { Findings::default() };
         for (name, want) in &self.head {
             if let Some(value) = answer.headers.get_str(name) {
-                self.note(want, At::default(), Value::Text(value.into()), &mut findings);
+                self.note(want, At::default(), Value::Text(value.into()), answer.detail, &mut findings);
             }
         }
         if let (true, Body::Whole(bytes)) = (answer.detail, answer.body) {
@@ -101,14 +105,14 @@ impl Classifier {
         findings.items = vec![Vec::new(); self.items.len()];
         let scan = self.body.read(bytes, !bounded, &mut |want, at, value| {
             if detail || !want.is_detail() {
-                self.note(want, at, value, &mut findings);
+                self.note(want, at, value, detail, &mut findings);
             }
         });
         findings.cut = bounded && scan == Scan::Cut;
         (findings, scan)
     }
 
-    fn note(&self, want: &Want, at: At, value: Value<'_>, findings: &mut Findings) {
+    fn note(&self, want: &Want, at: At, value: Value<'_>, detail: bool, findings: &mut Findings) {
         let present = value != Value::Null;
         let text = value.into_text();
         let told = text.as_deref().filter(|text| !text.is_empty());
@@ -132,7 +136,7 @@ impl Classifier {
             (Want::VendorId(cut), Some(text)) => cut.values(text).for_each(|id| findings.vendor_id(id)),
             (Want::Item(list, field), told) if present => {
                 if let (Some(list), Some(items)) = (self.items.get(*list), findings.items.get_mut(*list)) {
-                    list.note(items, at, *field, told);
+                    list.note(items, at, *field, told, detail);
                 }
             }
             (Want::Hint(index), Some(text)) => findings.hints.push((*index, text.to_owned())),

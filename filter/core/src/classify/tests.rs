@@ -146,6 +146,88 @@ fn recipients_that_are_listed_as_refused_are_and_the_others_are_what_the_call_is
     }
 }
 
+/// Recipient, message, place, class, code and id of each result.
+fn results(json: &str, body: &str) -> Vec<(String, OutcomeClass, String)> {
+    let verdict = judge(json, 200, body, 9);
+    let whom = |result: &RecipientResult| {
+        let place = result.index.map(|index| format!("#{index}"));
+        let message = result.message_id.as_ref().map(|id| format!("message {id}"));
+        let name = result.recipient.as_ref().map(|name| name.expose().to_owned());
+        name.or(message).or(place).unwrap_or_default()
+    };
+    let what = |result: &RecipientResult| {
+        [result.code.as_deref(), result.vendor_id.as_deref()].map(|it| it.unwrap_or("-")).join(" ")
+    };
+    verdict.results.iter().map(|result| (whom(result), result.class, what(result))).collect()
+}
+
+#[test]
+fn an_answer_tells_whom_each_result_is_about_and_its_id() {
+    const ORDERED: &str = r#"{"items": [{
+        "code": {"json": "/*/code"}, "ok_codes": ["0"], "recipient": {"json": "/*/to"}, "in_order": true,
+        "vendor_id": {"json": "/*/id", "trim": "<>"}
+    }]}"#;
+    const BY_TASK: &str = r#"{"items": [{
+        "only_refused": true, "code": {"json": "/*/*"}, "ok_codes": ["0"], "recipient": {"json": "/*/*#"}, "vendor_id": {"json": "/*#"}
+    }]}"#;
+    const BY_MESSAGE: &str = r#"{"items": [{
+        "code": {"json": "/*/code"}, "accepted": {"json": "/*/id"}, "message_id": {"json": "/*#"}, "vendor_id": {"json": "/*/id"}
+    }]}"#;
+    type Case = (&'static str, &'static str, &'static [(&'static str, OutcomeClass, &'static str)]);
+    let cases: [Case; 8] = [
+        (
+            ORDERED,
+            r#"[{"code": 0, "to": "a", "id": "<1>"}, null, {"to": "b", "code": 7}, {"to": "c"}, {"code": 0, "id": ""}]"#,
+            &[("a", Ok, "0 1"), ("b", Unknown, "7 -"), ("#4", Ok, "0 -")],
+        ),
+        (
+            BY_TASK,
+            r#"{"t1": {"a": "0", "b": "9"}, "t2": {"c": 0, "d": null}, "t3": {}, "t4": "x"}"#,
+            &[("a", Ok, "0 t1"), ("b", Unknown, "9 t1"), ("c", Ok, "0 t2")],
+        ),
+        (
+            BY_MESSAGE,
+            r#"{"m1": {"id": 5}, "m2": {"code": 9}, "m3": {}}"#,
+            &[("message m1", Ok, "- 5"), ("message m2", Unknown, "9 -")],
+        ),
+        (LISTED, r#"{"code": 0, "refused": "a, b"}"#, &[("a", InvalidToken, "- -"), ("b", InvalidToken, "- -")]),
+        (
+            LISTED,
+            r#"{"code": 0, "map": {"7": ["a", "b"], "bad": []}}"#,
+            &[("a", RateLimited, "7 -"), ("b", RateLimited, "7 -")],
+        ),
+        (LISTED, r#"{"code": 0, "list": [{"status": 2, "id": "a"}, {"status": 2}]}"#, &[("a", UserBlocked, "2 -")]),
+        (LISTED, r#"{"code": 0, "msg": "{\"failure\":2}", "parties": "1|2"}"#, &[]),
+        (VENDOR, r#"{"code": 33}"#, &[]),
+    ];
+    for (json, body, expected) in cases {
+        let expected = expected.iter().map(|(whom, class, what)| ((*whom).to_owned(), *class, (*what).to_owned()));
+        assert_eq!(results(json, body), expected.collect::<Vec<_>>(), "{body}");
+    }
+}
+
+#[test]
+fn results_are_told_up_to_their_bound_and_only_to_those_who_ask() {
+    let names: Vec<String> = (0..MAX_RESULTS + 5).map(|number| format!("r{number}")).collect();
+    let listed = format!(r#"{{"code": 0, "refused": "{}"}}"#, names.join(","));
+    let each: Vec<String> = names.iter().map(|name| format!(r#"{{"id": "{name}", "status": 2}}"#)).collect();
+    for body in [listed, format!(r#"{{"code": 0, "list": [{}]}}"#, each.join(","))] {
+        let told = |detail| {
+            let answer = Answer {
+                status: 200,
+                headers: &Headers::default(),
+                body: Body::Whole(body.as_bytes()),
+                recipients: 2_000,
+                detail,
+            };
+            classifier(LISTED).judge(&answer, &mut || WallClock(0)).0
+        };
+        let (all, none) = (told(true), told(false));
+        assert_eq!((all.results.len(), none.results.len()), (MAX_RESULTS, 0));
+        assert_eq!((&all.tally, &all.codes, all.call), (&none.tally, &none.codes, none.call));
+    }
+}
+
 #[test]
 fn the_code_that_is_shown_is_the_calls_then_a_refused_recipients_then_the_status() {
     let long = "x".repeat(64);
@@ -233,7 +315,11 @@ fn a_body_beyond_the_bound_is_believed_as_far_as_it_was_read_and_an_opaque_one_i
 fn every_fault_of_a_response_is_reported_with_its_path() {
     let wire: Response = serde_json::from_str(
         r#"{"ok_status": ["2x"], "status": {"abc": "auth"}, "code": [{"form": "x"}],
-            "items": [{"code": {"json": "/a"}}, {}], "retry_after": [{}, {"midnight": "CST"}], "class": {"ok": ["1"]}}"#,
+            "items": [
+                {"code": {"json": "/a"}}, {}, {"code": {"json": "/*/*/c"}, "in_order": true, "vendor_id": {"json": "/id"}},
+                {"only_refused": true, "in_order": true, "recipient": {"json": "/*"}, "message_id": {"form": "x"}}
+            ],
+            "retry_after": [{}, {"midnight": "CST"}], "class": {"ok": ["1"]}}"#,
     )
     .unwrap();
     let faults = Classifier::new(&wire, None).unwrap_err();
@@ -245,6 +331,10 @@ fn every_fault_of_a_response_is_reported_with_its_path() {
         "code[0]",
         "items[0].code",
         "items[1]",
+        "items[2].in_order",
+        "items[2].vendor_id",
+        "items[3].in_order",
+        "items[3].message_id",
         "retry_after[0]",
         "retry_after[1]",
     ];
@@ -261,6 +351,26 @@ proptest! {
         let batch = classifier(BATCH);
         judge_by(&batch, 200, Body::Whole(&bytes), 3);
         judge_by(&classifier(LISTED), 200, Body::Whole(&bytes), 3);
+    }
+
+    #[test]
+    fn what_is_told_beside_the_verdict_does_not_change_it(
+        items in prop::collection::vec(prop::sample::select(vec![
+            r#""7": ["a"]"#, r#""bad": null"#, r#""t": {"x": "y"}"#, r#""u": {"z": null}"#, r#""9": "w""#,
+        ]), 0..6),
+        recipients in 0_u32..5,
+    ) {
+        let inside = items.join(",");
+        let body = format!(r#"{{"code": 0, "map": {{{inside}}}, "list": [{{"id": "a"}}, {{"status": 1, {inside}}}]}}"#);
+        let body = body.replace(", }", "}");
+        let told = |detail| {
+            let answer =
+                Answer { status: 200, headers: &Headers::default(), body: Body::Whole(body.as_bytes()), recipients, detail };
+            classifier(LISTED).judge(&answer, &mut || WallClock(0)).0
+        };
+        let (detailed, plain) = (told(true), told(false));
+        prop_assert_eq!((detailed.call, detailed.fate, detailed.codes), (plain.call, plain.fate, plain.codes));
+        prop_assert_eq!(detailed.tally, plain.tally);
     }
 }
 

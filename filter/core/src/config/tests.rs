@@ -2,6 +2,8 @@
 //! one that is not. `UPDATE_CASES=1 cargo test -p pointsman-core config` writes these files anew; read the difference.
 
 use super::*;
+use crate::lifecycle::Status;
+use crate::plan::{B3Style, TraceMode, TraceSettings};
 use crate::policy::Policy;
 use crate::time::{WallClock, format_duration, parse_rfc3339};
 use std::collections::BTreeSet;
@@ -13,18 +15,46 @@ const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/conf
 /// The extension and the content of the file beside a config.
 fn verdict(text: &str) -> (&'static str, String) {
     match load(text) {
-        Ok(plan) => ("nodes", plan.nodes().map(|(_, node)| line(node)).chain(rules(&plan)).collect()),
+        Ok(plan) => ("nodes", nodes(&plan).chain(rules(&plan)).chain(telemetry(&plan)).collect()),
         Err(faults) => ("faults", format!("{faults}\n")),
     }
 }
 
-fn line(node: &crate::plan::Node) -> String {
+fn nodes(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.nodes().map(|(_, node)| line(plan, node))
+}
+
+fn line(plan: &Plan, node: &crate::plan::Node) -> String {
     let counts = if node.counts_messages { "messages" } else { "calls" };
     let limit = format_duration(node.objective.limit);
+    let statuses =
+        node.statuses.iter().map(|(class, status)| format!(" {}={}", class.as_str(), plan.lifecycle.name(*status)));
     format!(
-        "{} channel={} counts={counts} objective={limit} target={}\n",
-        node.name, node.channel, node.objective.target
+        "{} channel={} counts={counts} objective={limit} target={}{}{}\n",
+        node.name,
+        node.channel,
+        node.objective.target,
+        statuses.collect::<String>(),
+        if node.enter { " enter" } else { "" }
     )
+}
+
+/// What is told beside metrics, where it is not the convention.
+fn telemetry(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    let settings = &plan.settings;
+    if settings.trace != TraceSettings::default() {
+        lines.push(format!("{:?}\n", settings.trace));
+    }
+    lines.extend(settings.records.iter().map(|records| format!("{records:?}\n")));
+    let lifecycle = &plan.lifecycle;
+    for status in lifecycle.all().filter(|status| matches!(status, Status::Custom(_))) {
+        let after = lifecycle.all().filter(|from| *from != status && lifecycle.allows(*from, status));
+        let after: Vec<&str> = after.map(|from| lifecycle.name(from)).collect();
+        let name = lifecycle.name(status);
+        lines.push(format!("status {name} rank={} after={}\n", lifecycle.rank(status), after.join(",")));
+    }
+    lines
 }
 
 /// Every rule with the channel that it is for.
@@ -89,6 +119,7 @@ fn a_config_says_what_the_convention_leaves_open() {
     assert_eq!((settings.sample_ratio.get(), settings.hash_recipients), (0.25, false));
     assert_eq!(settings.country_code, crate::trace::CountryCode::new(852).unwrap());
     assert_eq!(format_duration(settings.message_objective.limit), "5m");
+    assert_eq!((settings.service.as_deref(), settings.access_log), (Some("message-push"), true));
 }
 
 #[test]
@@ -102,6 +133,10 @@ fn the_convention_is_what_the_documents_say() {
     assert_eq!((settings.sample_ratio.get(), settings.hash_recipients), (1.0, true));
     assert_eq!(settings.country_code, crate::trace::CountryCode::new(86).unwrap());
     assert_eq!((settings.message_objective.limit.as_secs(), settings.message_objective.target), (10, 0.99));
+    assert_eq!((settings.service.as_deref(), settings.records, settings.access_log), (Some("push"), None, false));
+    let trace = settings.trace;
+    assert_eq!((trace.mode, trace.b3), (TraceMode::Auto, B3Style::None));
+    assert_eq!((trace.buckets, format_duration(trace.remember)), (4_096, "10m".to_owned()));
 }
 
 fn at(time: &str) -> WallClock {
@@ -234,6 +269,54 @@ fn keys<T: serde::de::DeserializeOwned>() -> Vec<String> {
 }
 
 #[test]
+fn the_document_of_the_config_has_every_key_and_an_example_that_is_sound() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.md")).unwrap();
+    let example = text.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    load(example).unwrap_or_else(|faults| panic!("{faults}"));
+    let parts = [
+        ("# The config", keys::<wire::ConfigWire>()),
+        ("## Channels", keys::<wire::ChannelWire>()),
+        ("## Receipts", keys::<wire::ReceiptWire>()),
+        ("## Nodes", keys::<wire::NodeWire>()),
+        ("## Traces", keys::<wire::TraceWire>()),
+        ("## Records", keys::<wire::RecordsWire>()),
+        ("## Statuses", keys::<wire::StatusWire>()),
+    ];
+    has_every_key(&text, &parts);
+}
+
+#[test]
+fn what_records_leave_out_is_what_the_document_says() {
+    let plan = load(r#"{"service": "push", "records": {"cluster": "otel"}}"#).unwrap();
+    let records = plan.settings.records.unwrap();
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.md")).unwrap();
+    let section = text.split("## Records\n").nth(1).unwrap();
+    let defaults = [
+        ("spans", format!("`{}`", records.spans)),
+        ("sending", format!("`{}`", records.sending)),
+        ("enter_after", format!("`{}`", format_duration(records.enter_after))),
+        ("max_batch", records.max_batch.to_string()),
+        ("max_age", format!("`{}`", format_duration(records.max_age))),
+        ("buffer", records.buffer.to_string()),
+        ("timeout", format!("`{}`", format_duration(records.timeout))),
+    ];
+    for (key, default) in defaults {
+        assert!(section.contains(&format!("| `{key}` | {default} |")), "{key}: {default}");
+    }
+    assert_eq!((&*records.authority, &*records.path), ("otel", ""));
+}
+
+/// Holds a document to the keys of the parts that it has a section for.
+fn has_every_key(text: &str, parts: &[(&str, Vec<String>)]) {
+    for (heading, keys) in parts {
+        let after = text.split(&format!("{heading}\n")).nth(1).unwrap_or_else(|| panic!("no {heading}"));
+        let section = after.split("\n## ").next().unwrap();
+        let missing: Vec<&String> = keys.iter().filter(|key| !section.contains(&format!("`{key}`"))).collect();
+        assert!(keys.len() > 2 && missing.is_empty(), "{heading} has not {missing:?}");
+    }
+}
+
+#[test]
 fn the_document_of_rules_has_every_key_and_an_example_that_is_sound() {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rules.md")).unwrap();
     let example = text.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
@@ -248,12 +331,7 @@ fn the_document_of_rules_has_every_key_and_an_example_that_is_sound() {
         ("## limit", keys::<wire::LimitWire>()),
         ("## drill", keys::<wire::DrillWire>()),
     ];
-    for (heading, keys) in parts {
-        let after = text.split(&format!("{heading}\n")).nth(1).unwrap();
-        let section = after.split("\n## ").next().unwrap();
-        let missing: Vec<&String> = keys.iter().filter(|key| !section.contains(&format!("`{key}`"))).collect();
-        assert!(keys.len() > 2 && missing.is_empty(), "{heading} has not {missing:?}");
-    }
+    has_every_key(&text, &parts);
 }
 
 #[test]

@@ -1,18 +1,22 @@
 //! Wire types to a plan. Every relation between values is checked here, and every fault says what to do.
 
 mod channel;
+mod lifecycle;
 mod names;
 mod node;
 mod receipts;
 mod rules;
 mod settings;
+mod telemetry;
+mod values;
 
 use super::Faults;
 use super::wire::{ConfigWire, ObjectiveWire};
 use crate::adapter::Adapter;
 use crate::extract::{Field, ReaderBuilder};
+use crate::lifecycle::Lifecycle;
 use crate::metrics;
-use crate::plan::{Business, Node, NodeId, Objective, Plan, Route, RouteId, RouteIndex};
+use crate::plan::{Business, Node, NodeId, Objective, Plan, Route, RouteId, RouteIndex, Settings};
 use crate::source::{Source, SourceWire};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,7 +25,9 @@ use std::time::Duration;
 pub(super) fn validate(wire: &ConfigWire, faults: &mut Faults) -> Plan {
     let settings = settings::settings(wire, faults);
     let businesses = settings::businesses(wire, faults);
-    let mut builder = Builder { plan: empty(settings, businesses), adapters: Vec::new(), wire, faults };
+    let lifecycle = lifecycle::lifecycle(wire, faults);
+    telemetry::check_nodes(wire, faults);
+    let mut builder = Builder { plan: empty(settings, businesses, lifecycle), adapters: Vec::new(), wire, faults };
     builder.check_message_sources();
     receipts::receipts(&mut builder);
     node::nodes(&mut builder);
@@ -40,8 +46,9 @@ pub(super) fn validate(wire: &ConfigWire, faults: &mut Faults) -> Plan {
     plan
 }
 
-fn empty(settings: crate::plan::Settings, businesses: Vec<Business>) -> Plan {
+fn empty(settings: Settings, businesses: Vec<Business>, lifecycle: Lifecycle) -> Plan {
     Plan {
+        version: Box::default(),
         nodes: Vec::new(),
         channels: Vec::new(),
         routes: Vec::new(),
@@ -49,6 +56,7 @@ fn empty(settings: crate::plan::Settings, businesses: Vec<Business>) -> Plan {
         outbound: RouteIndex::default(),
         joints: HashMap::new(),
         businesses,
+        lifecycle,
         settings,
     }
 }

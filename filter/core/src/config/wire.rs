@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 mod rules;
+mod telemetry;
 
 pub use rules::{
     ActionWire, AutoWire, DrillFaultWire, DrillWire, DuplicatesWire, FailoverWire, ForceWire, LimitWire, OverWire,
     PerWire, RuleWire, ShedWire, StateWire, TargetWire, WhenWire,
 };
+pub use telemetry::{RecordsWire, StatusWire, TraceWire};
 
 /// The whole config.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -60,6 +62,14 @@ pub struct ConfigWire {
     pub content: List<ContentPart>,
     /// The country calling code of phone numbers written without one; default 86.
     pub country_code: Option<u16>,
+    /// How traces are joined.
+    pub trace: TraceWire,
+    /// Where spans and records go; default is the log.
+    pub records: Option<RecordsWire>,
+    /// Statuses of messages beside those that are built in.
+    pub statuses: List<StatusWire>,
+    /// Whether what is known of a visit is left in Envoy's filter state.
+    pub access_log: bool,
 }
 
 /// A channel: its name alone, or an object.
@@ -159,6 +169,11 @@ pub struct NodeWire {
     /// How its answers are judged; default by status alone.
     #[serde(default)]
     pub response: Response,
+    /// Whether each visit is told of when it begins; needs `records`.
+    #[serde(default)]
+    pub enter: bool,
+    /// The status of messages whose visit ends in a class; default `{"ok": "submitted"}` for an inbound node, else nothing.
+    pub statuses: Option<BTreeMap<String, String>>,
 }
 
 /// The listener on which a node is seen.

@@ -6,8 +6,8 @@
 use super::original::is_credential;
 use super::relay::{Course, Origin, Relay, Stop};
 use super::request::RequestState;
-use super::visit::{Asked, Visit};
-use super::{Command, Effects, Exchange, Flow, Reply, Shell, answer, course};
+use super::visit::{Asked, Line, Visit};
+use super::{Command, Effects, Exchange, Flow, Reply, Shell, answer, course, stitch};
 use crate::classify::Verdict;
 use crate::compose::Answer;
 use crate::drill::DrillId;
@@ -159,9 +159,13 @@ impl Case {
             let credentials = names.filter(|name| is_credential([first, channel], name));
             commands.extend(credentials.map(|name| Command::RemoveRequestHeader(name.to_owned())));
         }
+        let line = Line::new(method, authority);
         let Some(visit) = self.state.ruled() else { return false };
         let Some(pass) = worker.governor.admit(plan, &visit.ask(target.channel, route), self.now) else { return false };
         visit.move_to(worker, target.channel, route, pass);
+        if let Some(of_span) = &mut self.state.line {
+            **of_span = line;
+        }
         effects.commands.extend(commands);
         true
     }
@@ -181,6 +185,7 @@ impl Case {
         worker.drilled(self.asked.first, DrillResult::Failed);
         visit.struck(drill);
         visit.pass = Some(pass);
+        stitch::settle(&mut visit, worker, shell);
         let verdict = made_up(plan, &visit, fault);
         visit.exit(worker, &verdict, shell, effects);
         let course = course::of_failure(worker, plan, &visit, &verdict, shell).filter(|_| may_move);

@@ -2,8 +2,9 @@
 //!
 //! Only of channels that a rule names: whoever has no rules sees failures in the metrics.
 
-use super::Command;
+use super::context::Trace;
 use super::visit::Visit;
+use super::{Command, Effects, Shell};
 use crate::classify::Verdict;
 use crate::event::Event;
 use crate::outcome::Fate;
@@ -11,39 +12,63 @@ use crate::plan::{Content, Plan};
 use crate::redact;
 use crate::worker::Worker;
 
-/// What is to be told of a send that has ended so, with no channel left for it.
-pub(super) fn of_end(worker: &mut Worker, visit: &Visit, verdict: &Verdict) -> Option<Command> {
+/// Tells of a send that has ended so, with no channel left for it.
+pub(super) fn of_end(
+    worker: &mut Worker,
+    visit: &Visit,
+    verdict: &Verdict,
+    shell: &mut dyn Shell,
+    effects: &mut Effects,
+) {
     match verdict.fate {
-        _ if !visit.is_message() => None,
-        Fate::Unsure => unsure(worker, visit),
-        Fate::NotSent | Fate::Rejected if verdict.call.is_of_channel() => dead(worker, visit, verdict),
-        _ => None,
+        _ if !visit.is_message() => {}
+        Fate::Unsure => unsure(worker, visit, effects),
+        Fate::NotSent | Fate::Rejected if verdict.call.is_of_channel() => {
+            let Some(event) = dead(worker, visit, verdict) else { return };
+            if worker.tells_records() {
+                worker.tell_event(&event, shell.wall_clock(), shell.now());
+            } else {
+                effects.commands.push(Command::Record(Box::new(event)));
+            }
+        }
+        _ => {}
     }
 }
 
 /// The message has surely not been sent, and no channel is left.
-fn dead(worker: &mut Worker, visit: &Visit, verdict: &Verdict) -> Option<Command> {
+fn dead(worker: &mut Worker, visit: &Visit, verdict: &Verdict) -> Option<Event> {
     let event = describe(worker, visit, Event::DEAD_LETTER)?;
     let code = verdict.code.as_deref().map(|code| visit.without_recipients(code));
-    let event = event
-        .with("push.outcome", verdict.call.as_str())
-        .with("push.fate", verdict.fate.as_str())
-        .with_some("push.vendor.code", code);
-    Some(Command::Record(Box::new(event)))
+    Some(
+        event
+            .with("push.outcome", verdict.call.as_str())
+            .with("push.fate", verdict.fate.as_str())
+            .with_some("push.vendor.code", code),
+    )
 }
 
-/// The message may have been sent or not.
-pub(super) fn unsure(worker: &mut Worker, visit: &Visit) -> Option<Command> {
-    let event = describe(worker, visit, Event::STATUS)?;
-    Some(Command::Record(Box::new(event.with("push.status", "failed").with("push.fate", Fate::Unsure.as_str()))))
+/// The message may have been sent or not. A collector is told so of every visit.
+pub(super) fn unsure(worker: &mut Worker, visit: &Visit, effects: &mut Effects) {
+    if worker.tells_records() {
+        return;
+    }
+    if let Some(event) = describe(worker, visit, Event::STATUS) {
+        let event = event.with("push.status", "failed").with("push.fate", Fate::Unsure.as_str());
+        effects.commands.push(Command::Record(Box::new(event)));
+    }
 }
 
 fn describe(worker: &mut Worker, visit: &Visit, name: &'static str) -> Option<Event> {
     let plan = std::rc::Rc::clone(&worker.plan);
     let channel = plan.channel(visit.asked?.first).filter(|channel| !channel.policy.is_empty())?;
-    if !worker.may_record() {
+    if !worker.tells_records() && !worker.may_record() {
         return None;
     }
+    // A line of the log names a trace that somebody else knows of; a collector knows those that went on unwritten too.
+    let trace_id = |trace: &Trace| match worker.tells_records() {
+        true => Some(trace.own.trace_id.to_string()),
+        false => trace.written_id(),
+    };
     let event = Event::new(name)
         .with("push.channel", &*channel.name)
         .with_some("push.node", plan.node(visit.node).map(|node| &*node.name))
@@ -54,7 +79,7 @@ fn describe(worker: &mut Worker, visit: &Visit, name: &'static str) -> Option<Ev
         .with_some("push.template.id", visit.facts.template.clone())
         .with_some("push.business", visit.business_name(worker))
         .with_some("push.drill", visit.is_drill.then_some(true))
-        .with_some("trace_id", visit.context.as_ref().map(|context| context.trace_id.to_string()));
+        .with_some(Event::TRACE_ID, visit.trace.as_ref().and_then(trace_id));
     Some(with_content(event, &plan, visit))
 }
 

@@ -1,17 +1,18 @@
 //! A request as it came, kept for as long as another channel may have to take its message.
 
 use super::collected::Collected;
+use super::context::b3_headers;
 use super::visit::Visit;
 use super::{Call, Command};
 use crate::compose::{Canonical, Head};
 use crate::headers::{self, Headers};
-use crate::plan::{Channel, Plan};
+use crate::plan::{B3Style, Channel, Plan};
 use crate::policy::Target;
-use crate::trace::TraceParent;
+use crate::trace::{B3, TraceParent};
 use std::time::Duration;
 
 /// What belongs to one connection, or is made anew for each.
-const OF_ONE_HOP: [&str; 11] = [
+const OF_ONE_HOP: [&str; 12] = [
     "connection",
     "content-length",
     "expect",
@@ -21,6 +22,7 @@ const OF_ONE_HOP: [&str; 11] = [
     "te",
     "trailer",
     "traceparent",
+    "tracestate",
     "transfer-encoding",
     "upgrade",
 ];
@@ -116,15 +118,23 @@ impl Original {
 
 impl Outgoing {
     /// The call to `cluster` that sends it.
-    pub(super) fn command(self, cluster: &str, context: Option<&TraceParent>, timeout: Duration) -> Command {
+    pub(super) fn command(
+        self,
+        cluster: &str,
+        context: Option<&TraceParent>,
+        b3: B3Style,
+        timeout: Duration,
+    ) -> Command {
         let mut headers = vec![
             (":method".to_owned(), self.method),
             (":path".to_owned(), self.path),
             (":authority".to_owned(), self.authority),
         ];
         headers.extend(self.headers);
-        let context = context.map(|context| String::from_utf8_lossy(&context.to_header()).into_owned());
-        headers.extend(context.map(|context| ("traceparent".to_owned(), context)));
+        if let Some(context) = context {
+            headers.push(("traceparent".to_owned(), context.to_string()));
+            headers.extend(b3_headers(context, b3).map(|(name, value)| (name.to_owned(), value)));
+        }
         Command::Call(Box::new(Call { cluster: cluster.to_owned(), headers, body: self.body, timeout }))
     }
 }
@@ -133,7 +143,8 @@ impl Outgoing {
 pub(super) fn end_to_end(head: &Headers<'_>) -> impl Iterator<Item = (String, String)> {
     let text = |(name, value)| Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?));
     let for_proxies = |name: &str| [":", "x-envoy-", "x-pointsman-"].iter().any(|prefix| name.starts_with(prefix));
-    let stays = move |(name, _): &(&str, &str)| !for_proxies(name) && !OF_ONE_HOP.contains(name);
+    let stays =
+        move |(name, _): &(&str, &str)| !for_proxies(name) && !OF_ONE_HOP.contains(name) && !B3::HEADERS.contains(name);
     head.iter().filter_map(text).filter(stays).map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 

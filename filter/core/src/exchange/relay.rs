@@ -6,8 +6,8 @@
 
 use super::original::end_to_end;
 use super::response::ResponseState;
-use super::visit::{Asked, Visit};
-use super::{Effects, Exchange, Flow, Reply, Shell, answer, letter};
+use super::visit::{Asked, Line, Visit};
+use super::{Effects, Exchange, Flow, Reply, Shell, answer, letter, record, stitch};
 use crate::classify::{self, Body, Verdict};
 use crate::compose::{Answer, Canonical};
 use crate::drill::StruckEnd;
@@ -120,6 +120,10 @@ impl Relay {
         effects: &mut Effects,
     ) -> bool {
         self.leg = self.leg_to(worker, plan, stop, shell.now(), effects);
+        if let Some(leg) = &mut self.leg {
+            stitch::settle(&mut leg.visit, worker, shell);
+            record::of_departure(&leg.visit, worker, shell);
+        }
         self.leg.is_some()
     }
 
@@ -149,9 +153,18 @@ impl Relay {
             worker.governor.forget(pass);
             return None;
         };
+        if matches!(self.origin, Origin::Request(_)) {
+            visit.stand_in_for(&self.visit);
+        }
         visit.pass = Some(pass);
+        visit.line = worker.tells_spans().then(|| Box::new(Line::new(&outgoing.method, &outgoing.authority)));
         let message = outgoing.message.take();
-        effects.commands.push(outgoing.command(&channel.cluster, visit.context.as_ref(), self.course.timeout));
+        effects.commands.push(outgoing.command(
+            &channel.cluster,
+            visit.trace.as_ref().map(|trace| &trace.own),
+            plan.settings.trace.b3,
+            self.course.timeout,
+        ));
         Some(Box::new(Leg { visit, message }))
     }
 
@@ -164,7 +177,8 @@ impl Relay {
         shell: &mut dyn Shell,
         effects: &mut Effects,
     ) -> Exchange {
-        let Some(leg) = self.leg.take() else { return Exchange::Relaying(self) };
+        let Some(mut leg) = self.leg.take() else { return Exchange::Relaying(self) };
+        leg.visit.status = head.and_then(|head| head.get_str(":status")?.parse().ok());
         let heard = listen(worker, &leg, head, size, shell);
         self.leg_over(worker, *leg, heard, shell, effects)
     }
@@ -270,7 +284,7 @@ impl Relay {
 
     /// Nobody knows whether the last one asked has sent it, so nobody else is asked, and the caller is told.
     fn stop_unsure(self, worker: &mut Worker, effects: &mut Effects) -> Exchange {
-        effects.commands.extend(letter::unsure(worker, &self.visit));
+        letter::unsure(worker, &self.visit, effects);
         match &self.origin {
             Origin::Answer(verdict) => {
                 self.tell_first(worker, verdict, effects);
@@ -296,15 +310,17 @@ impl Relay {
                 self.visit.enter_again(worker);
                 self.visit.pass_anyway(worker, shell.now());
                 self.visit.settle(worker);
+                stitch::settle(&mut self.visit, worker, shell);
+                record::of_departure(&self.visit, worker, shell);
                 effects.flow = Flow::Continue;
                 return Exchange::Response(Box::new(ResponseState::new(self.visit)));
             }
             Origin::Answer(verdict) => {
-                effects.commands.extend(letter::of_end(worker, &self.visit, verdict));
+                letter::of_end(worker, &self.visit, verdict, shell, effects);
                 self.tell_first(worker, verdict, effects);
             }
             Origin::Drill { verdict, answer } => {
-                effects.commands.extend(letter::of_end(worker, &self.visit, verdict));
+                letter::of_end(worker, &self.visit, verdict, shell, effects);
                 fail(answer.clone(), Fate::NotSent, effects);
             }
         }
@@ -325,7 +341,7 @@ impl Relay {
             let verdict = Verdict::uniform(OutcomeClass::Unknown, Fate::Unsure, leg.visit.facts.messages());
             leg.visit.exit(worker, &verdict, shell, effects);
             self.count(worker, leg.visit.asked.map_or(self.asked.first, |asked| asked.now), FailoverResult::Unsure);
-            effects.commands.extend(letter::unsure(worker, &self.visit));
+            letter::unsure(worker, &self.visit, effects);
         }
         self.lost(worker);
     }

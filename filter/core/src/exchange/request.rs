@@ -2,15 +2,18 @@
 
 use super::candidates::{Candidate, candidates, read, read_among};
 use super::collected::Collected;
-use super::context::{Arrived, Id};
+use super::context::Trace;
 use super::original::Original;
+use super::record;
 use super::ruling::{Ruling, Say};
-use super::visit::Visit;
+use super::stitch::{self, Known};
+use super::tracing::Pending;
+use super::visit::{Line, Visit};
 use super::{Command, Effects, Flow, RequestHead, Shell};
 use crate::extract::Facts;
-use crate::hold::{Half, StreamId};
+use crate::hold::StreamId;
 use crate::json::Scan;
-use crate::plan::{Direction, RouteId};
+use crate::plan::Direction;
 use crate::time::Monotonic;
 use crate::trace::TraceParent;
 use crate::worker::{Bypass, Release, Worker};
@@ -31,9 +34,16 @@ pub struct RequestState {
     pub(super) stream: StreamId,
     pub(super) choice: Choice,
     pub(super) body: Body,
-    trace: Trace,
-    /// The context that was written.
-    context: Option<TraceParent>,
+    pub(super) pending: Pending,
+    /// The trace that it goes on with.
+    pub(super) trace: Option<Trace>,
+    /// The context that came in, if it goes on.
+    pub(super) came: Option<TraceParent>,
+    /// What was known of the message when its trace began.
+    pub(super) known: Option<Known>,
+    pub(super) direction: Direction,
+    /// What its span tells of the request line, where spans are told.
+    pub(super) line: Option<Box<Line>>,
     content: Content,
     pub(super) entered: Monotonic,
     /// Path and query, where the visit will be reported.
@@ -81,15 +91,6 @@ pub(super) enum Wait {
     FirstPiece(Release),
 }
 
-/// Where the trace stands.
-#[derive(Debug)]
-enum Trace {
-    /// It was dealt with at the headers.
-    Settled,
-    /// It waits for the held body.
-    Waiting(Arrived),
-}
-
 /// What the headers say of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
@@ -120,8 +121,12 @@ impl RequestState {
             stream: head.stream,
             choice,
             body: Body::Unread,
-            trace: Trace::Settled,
-            context: None,
+            pending: Pending::Settled,
+            trace: None,
+            came: None,
+            known: None,
+            direction,
+            line: worker.tells_spans().then(|| Box::new(Line::of(&head.headers))),
             content,
             entered,
             path: worker.log_visits.then(|| head.headers.get_str(":path").unwrap_or_default().to_owned()),
@@ -139,7 +144,7 @@ impl RequestState {
             state.original = Some(Original::of(&head.headers));
         }
         state.open_body(worker, head);
-        state.trace(worker, head, effects);
+        state.begin_trace(worker, head, shell, effects);
         state.wait_for_rules(say, worker, head, effects);
         Some(state)
     }
@@ -159,55 +164,6 @@ impl RequestState {
         self.body = Body::Passing(Collected::new(worker));
     }
 
-    /// Deals with the trace, or holds the request until the body tells the message's id.
-    fn trace(&mut self, worker: &mut Worker, head: &RequestHead<'_>, effects: &mut Effects) {
-        let arrived = Arrived::read(&head.headers, head.edge);
-        if let Some(context) = arrived.continued() {
-            self.context = Some(arrived.go_on(context, worker, effects));
-            return;
-        }
-        let body_may_tell = matches!(self.body, Body::Passing(_)) && self.body_may_identify(worker);
-        if !body_may_tell {
-            self.start_trace(&arrived, None, worker, effects);
-        } else if worker.key.is_none() {
-            self.start_trace(&arrived, Some(Id::Useless), worker, effects);
-        } else if worker.plan.settings.hold_request && worker.holds.allowed() {
-            worker.holds.hold(self.stream, Half::Request, self.entered);
-            self.body = Body::Held(wait(worker, head));
-            self.trace = Trace::Waiting(arrived);
-            effects.flow = Flow::Hold;
-        } else {
-            self.start_trace(&arrived, Some(Id::TooLate), worker, effects);
-        }
-    }
-
-    /// Whether the message's key, which the trace id is derived from, may still be told by the body.
-    fn body_may_identify(&self, worker: &Worker) -> bool {
-        let identifies = |route: RouteId, facts: &Facts| {
-            worker.plan.route(route).is_some_and(|route| route.reader.body_may_identify(facts))
-        };
-        match &self.choice {
-            Choice::Decided(visit) => identifies(visit.route, &visit.facts),
-            Choice::Among(candidates) => {
-                candidates.iter().any(|candidate| identifies(candidate.route, &candidate.facts))
-            }
-        }
-    }
-
-    /// Starts the trace by what is known; `id` says what that is worth where it is not all that can be known.
-    fn start_trace(&mut self, arrived: &Arrived, id: Option<Id>, worker: &mut Worker, effects: &mut Effects) {
-        let (facts, route) = match &self.choice {
-            Choice::Decided(visit) => (&visit.facts, visit.route),
-            Choice::Among(candidates) => match candidates.first() {
-                Some(candidate) => (&candidate.facts, candidate.route),
-                None => return,
-            },
-        };
-        let promised = worker.plan.route(route).is_some_and(|route| route.id_promised);
-        let id = id.unwrap_or(if promised { Id::Promised } else { Id::Known });
-        self.context = arrived.start(facts, id, worker, effects);
-    }
-
     /// More of the body is at hand.
     pub(super) fn body(
         &mut self,
@@ -225,7 +181,7 @@ impl RequestState {
             }
             // The tick has let it go: the id comes too late, but the rest of what the body says does not, unless its
             // beginning has gone by with the headers.
-            self.release_trace(worker);
+            self.release_trace(worker, shell);
             self.body = if wait == (Wait::Whole { pieces: true }) {
                 worker.bypass(Bypass::BodyUnreadable);
                 Body::Unread
@@ -278,14 +234,14 @@ impl RequestState {
             None => {
                 self.body = Body::Passing(collected);
                 self.read_body(worker);
-                self.start_waiting(None, worker, effects);
+                self.start_waiting(None, worker, shell, effects);
             }
             Some(reason) => {
                 worker.released(reason);
                 let told = self.peek(worker, collected.bytes());
                 self.told = Some(Box::new(told.clone()));
                 self.body = Body::Passing(collected);
-                self.start_waiting(Some(told), worker, effects);
+                self.start_waiting(Some(told), worker, shell, effects);
             }
         }
     }
@@ -304,26 +260,6 @@ impl RequestState {
             route.reader.body(beginning, false, false, &mut facts);
         }
         facts
-    }
-
-    /// Starts the trace that has waited, by what the whole body has told or by what its beginning tells.
-    fn start_waiting(&mut self, beginning: Option<Facts>, worker: &mut Worker, effects: &mut Effects) {
-        let Trace::Waiting(arrived) = std::mem::replace(&mut self.trace, Trace::Settled) else { return };
-        match beginning {
-            None => self.start_trace(&arrived, None, worker, effects),
-            Some(facts) => {
-                let id = if facts.message_ids.is_empty() { Id::TooLate } else { Id::Known };
-                self.context = arrived.start(&facts, id, worker, effects);
-            }
-        }
-    }
-
-    /// The headers have left without the trace that waited, or never will.
-    fn release_trace(&mut self, worker: &mut Worker) {
-        if let Trace::Waiting(arrived) = std::mem::replace(&mut self.trace, Trace::Settled) {
-            // The header map is gone; what would be done to it is dropped, and only the count stays.
-            self.start_trace(&arrived, Some(Id::TooLate), worker, &mut Effects::default());
-        }
     }
 
     /// Reads what was collected, and decides the node if that was open.
@@ -362,15 +298,20 @@ impl RequestState {
     }
 
     /// Nothing more will be read; `None` if the body has ruled out every node.
-    pub(super) fn finish(mut self, worker: &mut Worker) -> Option<Box<Visit>> {
+    pub(super) fn finish(mut self, worker: &mut Worker, shell: &mut dyn Shell) -> Option<Box<Visit>> {
         let waits = worker.holds.waits(self.stream);
         worker.holds.forget(self.stream);
         self.read_body(worker);
         self.decide(worker);
-        self.release_trace(worker);
+        self.release_trace(worker, shell);
         let ruling = self.ruling;
         let mut visit = self.into_visit(worker)?;
         visit.settle(worker);
+        // What waits has not gone anywhere.
+        if !waits {
+            stitch::settle(&mut visit, worker, shell);
+            record::of_departure(&visit, worker, shell);
+        }
         // Headers that have left can't be changed any more: the send is only counted.
         visit.waits = waits;
         if ruling != Ruling::Over && !waits {
@@ -383,7 +324,11 @@ impl RequestState {
     /// The visit with all that is known of its request; `None` if no node is visited.
     pub(super) fn into_visit(self, worker: &mut Worker) -> Option<Box<Visit>> {
         let Choice::Decided(mut visit) = self.choice else { return None };
-        visit.context = self.context;
+        visit.direction = Some(self.direction);
+        visit.trace = self.trace;
+        visit.came = self.came;
+        visit.known = self.known;
+        visit.line = self.line;
         visit.path = self.path;
         visit.unread = self.unread;
         let original = self.original.filter(|_| self.ended);

@@ -62,6 +62,8 @@ impl ResponseState {
             Transport::Answered
         };
         let messages = self.visit.facts.messages();
+        self.visit.has_left = transport == Transport::Answered;
+        self.visit.status = Some(status).filter(|status| *status > 0);
         self.answer = match transport {
             Transport::Answered => self.theirs(worker, status, headers, end_of_stream),
             Transport::ClientGone => Answer::Ours(self.client_gone(worker, shell)),
@@ -231,7 +233,7 @@ impl ResponseState {
     }
 
     fn end(&mut self, worker: &mut Worker, verdict: &Verdict, shell: &mut dyn Shell, effects: &mut Effects) {
-        effects.commands.extend(letter::of_end(worker, &self.visit, verdict));
+        letter::of_end(worker, &self.visit, verdict, shell, effects);
         self.visit.exit(worker, verdict, shell, effects);
         self.visit.drill_over(worker, StruckEnd::Lost);
     }

@@ -3,10 +3,13 @@
 mod answers;
 mod endings;
 mod held;
+mod observing;
 mod property;
 mod receipts;
+mod records;
 mod relays;
 mod scenario;
+mod stitching;
 mod trace;
 mod visits;
 mod world;

@@ -1,23 +1,24 @@
 //! The part of an exchange that lives from its first step to its last.
 
+use super::context::Trace;
 use super::original::Original;
+use super::record::{self, Ending};
+use super::stitch::Known;
 use super::{Command, Effects, Shell};
-use crate::adapter::{OperationKind, RecipientKind};
+use crate::adapter::OperationKind;
 use crate::classify::Verdict;
 use crate::drill::{DrillId, StruckEnd};
-use crate::extract::{Facts, Sensitive};
-use crate::few;
+use crate::extract::Facts;
 use crate::governor::{Ask, End, Pass};
+use crate::headers::Headers;
 use crate::hold::StreamId;
 use crate::observe::{NodeExit, ReceiptExit, ReceiptResult};
-use crate::open::OpenId;
+use crate::open::{Name, OpenId};
 use crate::outcome::{Fate, OutcomeClass};
-use crate::plan::{BusinessId, ChannelId, NodeId, Route, RouteId};
+use crate::plan::{BusinessId, ChannelId, Direction, NodeId, RouteId, host_of};
 use crate::receipt::Reported;
-use crate::redact;
-use crate::report::{Report, StatusReport, VisitReport};
-use crate::time::{Monotonic, as_millis};
-use crate::trace::{Recipient, TraceParent};
+use crate::time::{Monotonic, WallClock};
+use crate::trace::TraceParent;
 use crate::worker::{Bypass, Worker};
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,7 +32,19 @@ pub(super) struct Visit {
     pub(super) business: BusinessId,
     pub(super) facts: Facts,
     pub(super) entered: Monotonic,
-    pub(super) context: Option<TraceParent>,
+    /// Which way it goes; none if we have called it ourselves.
+    pub(super) direction: Option<Direction>,
+    pub(super) trace: Option<Trace>,
+    /// The context that came in, if it went on.
+    pub(super) came: Option<TraceParent>,
+    /// What was known of the message.
+    pub(super) known: Option<Known>,
+    /// What its span tells of the request line, where spans are told.
+    pub(super) line: Option<Box<Line>>,
+    /// The status of its answer.
+    pub(super) status: Option<u16>,
+    /// Whether the upstream itself has answered, and so has got the request.
+    pub(super) has_left: bool,
     /// Path and query, where the visit will be reported.
     pub(super) path: Option<String>,
     /// Whether the request's body was not read, or was not what the route reads.
@@ -53,8 +66,27 @@ pub(super) struct Visit {
     /// What a receipt reports, from the end of the request on: what it was read from is not kept until the answer.
     reported: Vec<Reported>,
     /// What the vendor was asked for; none at a node that is no vendor's.
-    operation: Option<OperationKind>,
+    pub(super) operation: Option<OperationKind>,
     open: Option<OpenId>,
+}
+
+/// What a span tells of a request line.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) method: Box<str>,
+    /// The host that is asked.
+    pub(super) host: Box<str>,
+}
+
+impl Line {
+    pub(super) fn of(headers: &Headers<'_>) -> Self {
+        let text = |name| headers.get_str(name).unwrap_or_default();
+        Self::new(text(":method"), text(":authority"))
+    }
+
+    pub(super) fn new(method: &str, authority: &str) -> Self {
+        Self { method: method.into(), host: host_of(authority).into() }
+    }
 }
 
 /// Whom a message was meant for, and who is asked to take it.
@@ -91,7 +123,13 @@ impl Visit {
             business,
             facts,
             entered,
-            context: None,
+            direction: None,
+            trace: None,
+            came: None,
+            known: None,
+            line: None,
+            status: None,
+            has_left: false,
             path: None,
             unread: false,
             asked,
@@ -121,9 +159,19 @@ impl Visit {
         other.asked = self.asked.map(|asked| Asked { now: channel, ..asked });
         other.key = self.key;
         other.business = self.business;
-        let context = self.context.as_ref();
-        other.context = context.map(|context| context.child(worker.span_id(), context.flags.sampled()));
+        if let Some(trace) = &self.trace {
+            other.trace = Some(Trace { written: true, ..Trace::below(&trace.own, trace.own.flags.sampled(), worker) });
+        }
         Some(other)
+    }
+
+    /// Takes the place in the trace of a visit that has not taken place: there is no span of that to stand under.
+    pub(super) fn stand_in_for(&mut self, first: &Self) {
+        if let (Some(own), Some(trace)) = (&mut self.trace, &first.trace) {
+            own.parent = trace.parent;
+            own.links.clone_from(&trace.links);
+            self.came = first.came;
+        }
     }
 
     /// The request itself goes to another channel, by `route`.
@@ -222,6 +270,26 @@ impl Visit {
         matches!(self.operation, None | Some(OperationKind::Send))
     }
 
+    /// Says whose it is, for as long as it is open.
+    pub(super) fn name(&self, worker: &mut Worker) {
+        let Some(open) = self.open else { return };
+        let message_id = self.facts.message_ids.first().filter(|_| self.facts.message_ids.len() == 1).cloned();
+        let tenant = self.foreign_tenant(worker).map(str::to_owned);
+        let trace = self.trace.as_ref().map(|trace| trace.own);
+        worker.open.set_name(open, Box::new(Name { message_id, tenant, trace }));
+    }
+
+    /// Whether it gives a message to a vendor.
+    pub(super) fn is_vendor_send(&self) -> bool {
+        self.operation == Some(OperationKind::Send)
+    }
+
+    /// The channel that the application asked, if another one is asked.
+    pub(super) fn switched_from<'a>(&self, worker: &'a Worker) -> Option<&'a str> {
+        let asked = self.asked.filter(|asked| asked.first != asked.now)?;
+        worker.plan.channel(asked.first).map(|channel| &*channel.name)
+    }
+
     /// Leaves the node.
     pub(super) fn exit(
         &mut self,
@@ -235,7 +303,8 @@ impl Visit {
         self.give_back(worker, verdict, now, duration, shell);
         self.leave(worker);
         let accepted = self.is_message() && verdict.fate == Fate::Accepted;
-        let submitted = self.facts.submitted_at.filter(|_| accepted);
+        let known = self.known.as_ref().and_then(|known| known.submitted_at);
+        let submitted = self.facts.submitted_at.or(known).filter(|_| accepted && self.asked.is_some());
         let message_time = submitted.map(|submitted| shell.wall_clock().since(submitted));
         let result = self.receipt(worker, verdict);
         let statuses = if result == Some(ReceiptResult::Accepted) { self.reported.as_slice() } else { &[] };
@@ -249,6 +318,13 @@ impl Visit {
             message_time,
             receipt: result.map(|result| ReceiptExit { result, statuses }),
         });
+        if worker.tells_records() || worker.tracers.may_look() {
+            let at = if worker.tells_records() { shell.wall_clock() } else { WallClock(0) };
+            record::of_exit(self, &Ending { verdict, statuses, now, at, duration }, worker, shell);
+        }
+        if worker.plan.settings.access_log {
+            effects.commands.extend(self.fields(worker, verdict));
+        }
         if worker.log_visits {
             if let Some(report) = self.report(worker, verdict, statuses, result, duration) {
                 effects.commands.push(Command::Report(Box::new(report)));
@@ -302,93 +378,6 @@ impl Visit {
         } else {
             ReceiptResult::Accepted
         })
-    }
-
-    fn report(
-        &self,
-        worker: &Worker,
-        verdict: &Verdict,
-        statuses: &[Reported],
-        receipt: Option<ReceiptResult>,
-        duration: Duration,
-    ) -> Option<VisitReport> {
-        let route = worker.plan.route(self.route)?;
-        let node = worker.plan.node(self.node)?;
-        let path = self.path.as_deref().map(|path| redact::url(path, route.path.as_ref(), &route.shown));
-        let report = Report {
-            node: Some(node.name.clone().into()),
-            channel: node.is_channel().then(|| node.channel.clone().into()),
-            operation: self.operation.unwrap_or(OperationKind::Other),
-            message_ids: self.facts.message_ids.clone(),
-            recipients: self.hashes(worker, route),
-            template: self.facts.template.clone(),
-            business: self.business_name(worker),
-            batch: self.batch(verdict),
-            outcome: verdict.call,
-            fate: verdict.fate,
-            code: verdict.code.as_deref().map(|code| self.without_recipients(code)),
-            vendor_ids: if self.operation == Some(OperationKind::Send) { self.ids(verdict) } else { Vec::new() },
-            results: if self.is_message() { verdict.tally.iter().collect() } else { Default::default() },
-            retry_after_ms: verdict.retry_after.map(as_millis),
-            statuses: statuses.iter().map(|status| self.status(worker, route, status)).collect(),
-        };
-        Some(VisitReport {
-            report,
-            url: path,
-            dedupe: self.facts.dedupes(),
-            opaque: receipt == Some(ReceiptResult::Opaque),
-            priority: self.facts.priority,
-            duration_ms: as_millis(duration),
-            trace_id: self.context.as_ref().map(|context| context.trace_id.to_string()),
-        })
-    }
-
-    /// How many recipients: at least as many as the answer speaks of, since a request that was not read to its end names
-    /// too few.
-    fn batch(&self, verdict: &Verdict) -> u32 {
-        match self.operation {
-            None | Some(OperationKind::Send) => self.facts.messages().max(verdict.tally.total()),
-            Some(OperationKind::DryRun) => self.facts.messages(),
-            _ => 0,
-        }
-    }
-
-    /// The vendor's ids, less what is no id but the recipient itself.
-    fn ids(&self, verdict: &Verdict) -> Vec<String> {
-        let known = few::set(self.facts.recipients_kept.iter().map(Sensitive::expose));
-        verdict.vendor_ids.iter().filter(|id| !known.contains(id.as_str())).cloned().collect()
-    }
-
-    pub(super) fn business_name(&self, worker: &Worker) -> Option<String> {
-        let business = Some(self.business).filter(|business| *business != BusinessId::NONE)?;
-        worker.plan.business_by_id(business).map(|business| business.name.clone().into())
-    }
-
-    /// A vendor may write a recipient where its code should be.
-    pub(super) fn without_recipients(&self, code: &str) -> String {
-        let names = self.facts.recipients_kept.iter().any(|recipient| recipient.expose() == code);
-        if names { "other".to_owned() } else { code.to_owned() }
-    }
-
-    fn status(&self, worker: &Worker, route: &Route, reported: &Reported) -> StatusReport {
-        let kind = route.receipt.as_ref().map_or(route.recipient_kind, |receipt| receipt.recipient_kind);
-        let recipient = reported.recipient.as_ref().and_then(|recipient| self.hash(worker, kind, recipient));
-        StatusReport { vendor_id: reported.vendor_id.clone(), recipient, status: reported.status }
-    }
-
-    pub(super) fn hashes(&self, worker: &Worker, route: &Route) -> Vec<String> {
-        let kept = self.facts.recipients_kept.iter();
-        kept.filter_map(|recipient| self.hash(worker, route.recipient_kind, recipient)).collect()
-    }
-
-    fn hash(&self, worker: &Worker, kind: RecipientKind, recipient: &Sensitive) -> Option<String> {
-        let key = worker.key.as_ref().filter(|_| worker.plan.settings.hash_recipients)?;
-        let recipient: Recipient<'_> = kind.of(recipient.expose(), worker.plan.settings.country_code);
-        Some(key.recipient_hash(self.tenant(worker), recipient).to_string())
-    }
-
-    pub(super) fn tenant<'a>(&'a self, worker: &'a Worker) -> &'a str {
-        self.facts.tenant.as_deref().unwrap_or(&worker.plan.settings.tenant)
     }
 }
 

@@ -1,7 +1,9 @@
-//! What is counted of switches, failovers and messages that had to wait. Series are made at first use.
+//! What is counted of switches, failovers, messages that had to wait and statuses that contradict each other. Series are made
+//! at first use.
 
 use super::SwitchReason;
 use crate::labels::{Label, label};
+use crate::lifecycle::Status;
 use crate::metrics::{Kind, Metrics, SeriesId, name};
 use crate::plan::{BusinessId, ChannelId, Node, Plan};
 use std::collections::BTreeMap;
@@ -40,6 +42,7 @@ enum Key {
     Shed { channel: ChannelId, business: BusinessId },
     Limited { channel: ChannelId },
     Drill { channel: ChannelId, result: &'static str },
+    Conflict { from: Status, to: Status },
 }
 
 /// The counters of one worker.
@@ -102,6 +105,12 @@ impl Counts {
             1,
             metrics,
         );
+    }
+
+    /// A message was reported to have taken a step that its lifecycle does not allow.
+    pub(crate) fn status_conflict(&mut self, plan: &Plan, from: Status, to: Status, metrics: &mut Metrics) {
+        let labels = [("from", plan.lifecycle.name(from)), ("to", plan.lifecycle.name(to))];
+        self.add(Key::Conflict { from, to }, "pointsman_status_conflicts_total", &labels, 1, metrics);
     }
 
     fn add(&mut self, key: Key, metric: &str, labels: &[(&str, &str)], count: u32, metrics: &mut Metrics) {

@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::hash::hash;
 use crate::plan::{Channel, Plan};
 use crate::policy::{Manual, Policy};
+use crate::slots;
 use crate::time::WallClock;
 use std::collections::BTreeSet;
 
@@ -44,9 +45,14 @@ fn rules(plan: &Plan) -> impl Iterator<Item = Told<'_>> {
 }
 
 /// One event for each rule of a config that has come into force, or was over before it did.
-pub(crate) fn applied(plan: &Plan, version: &str, wall: WallClock) -> Vec<Event> {
+pub(crate) fn applied(plan: &Plan, wall: WallClock) -> Vec<Event> {
     let result = |rule: &Told<'_>| if rule.manual.is_over(wall) { "expired" } else { "applied" };
-    rules(plan).map(|rule| rule.event(result(&rule)).with("push.config.version", version)).collect()
+    rules(plan).map(|rule| rule.event(result(&rule)).with("push.config.version", &*plan.version)).collect()
+}
+
+/// Whether nobody in the process has told yet that the config has come into force.
+pub(crate) fn is_told_first(plan: &Plan, shared: &mut dyn SharedData) -> bool {
+    is_first(hash(&[b"applied", plan.version.as_bytes()]), shared)
 }
 
 /// The rules of which this worker knows that they are over.
@@ -75,5 +81,5 @@ impl Expiries {
 
 fn is_first(id: u64, shared: &mut dyn SharedData) -> bool {
     let key = format!("pointsman/rule/{id:016x}");
-    shared.get(&key).is_none() && shared.set(&key, b"expired", 0)
+    shared.get(&key).is_none() && shared.set(&key, b"expired", slots::ABSENT)
 }

@@ -5,7 +5,7 @@ use crate::few;
 use crate::governor::{DrillResult, FailoverResult, SwitchReason};
 use crate::labels::Label;
 use crate::observe::ReceiptResult;
-use crate::outcome::{OutcomeClass, Status};
+use crate::outcome::OutcomeClass;
 use crate::plan::{Channel, Plan};
 use crate::policy::{ForceAction, Over, Policy, Target};
 
@@ -13,7 +13,7 @@ use crate::policy::{ForceAction, Over, Policy, Target};
 pub const MAX_SERIES: usize = 5_000;
 
 /// Series that do not depend on the plan: trace results, reasons and the like.
-const FIXED: usize = 50;
+const FIXED: usize = 75;
 
 /// Businesses of every plan: `none` and `other`.
 const UNLISTED: usize = 2;
@@ -45,8 +45,11 @@ pub fn bound(plan: &Plan) -> (usize, &'static str) {
     let each_business = of_messages * (1 + ages + outcomes) + outcomes;
     let by_business = businesses * each_business + (nodes - of_messages) * (1 + ages);
     // Calls by outcome, on time or not, duration; whole-message duration and on time; receipts by result and status.
-    let receipts = plan.receipt_nodes().count() * (ReceiptResult::ALL.len() + Status::ALL.len());
-    let by_node = nodes * (outcomes + 3) + channels * 3 + receipts;
+    let receipt_nodes = plan.receipt_nodes().count();
+    let receipts = receipt_nodes * (ReceiptResult::ALL.len() + plan.lifecycle.all().count());
+    // Only receipts contradict each other.
+    let conflicts = if receipt_nodes > 0 { plan.lifecycle.conflicts() } else { 0 };
+    let by_node = nodes * (outcomes + 3) + channels * 3 + receipts + conflicts;
     let by_rule = of_rules(plan);
     // Which messages had to wait.
     let waiting = businesses * plan.channels().filter(|(_, channel)| sheds(&channel.policy)).count();
@@ -104,6 +107,19 @@ mod tests {
         };
         let series = |rules: &str| bound(&config::load(&config(rules)).unwrap_or_else(|faults| panic!("{faults}"))).0;
         series(rules) - series("")
+    }
+
+    #[test]
+    fn each_status_adds_its_own_series_and_those_of_the_steps_that_it_may_not_take() {
+        let series = |statuses: &str| {
+            let text = format!(
+                r#"{{"channels": ["oppo"], "receipts": [{{"path": "/a", "adapter": "oppo"}}], "statuses": [{statuses}]}}"#
+            );
+            bound(&config::load(&text).unwrap_or_else(|faults| panic!("{faults}"))).0
+        };
+        let clicked = r#"{"name": "clicked", "rank": 40, "after": ["read"]}"#;
+        // It may follow two of the six that are built in, and none may follow it.
+        assert_eq!(series(clicked) - series(""), 1 + 4 + 6);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //! statuses that they report, one per recipient.
 
 use super::{NodeExit, Observer, ReceiptResult};
+use crate::few;
 use crate::labels::Label;
+use crate::lifecycle::Status;
 use crate::metrics::{Kind, Metrics, SeriesId, name};
-use crate::outcome::Status;
 use crate::plan::Plan;
 use std::collections::BTreeMap;
 
@@ -26,9 +27,9 @@ impl Receipts {
                 .iter()
                 .map(|result| series("pointsman_receipts_total", "result", result.as_str()))
                 .collect();
-            let statuses = Status::ALL
-                .map(|status| (status, series("pointsman_message_statuses_total", "status", status.as_str())))
-                .into();
+            let lifecycle = &plan.lifecycle;
+            let mut of = |status| series("pointsman_message_statuses_total", "status", lifecycle.name(status));
+            let statuses = few::map(lifecycle.all().map(|status| (status, of(status))));
             (id.index(), OfChannel { results, statuses })
         });
         Self(of_node.collect())

@@ -59,6 +59,15 @@ impl Key {
         Ok(Self { mac, id })
     }
 
+    /// A key of random bytes, for names that nobody outside of this process needs.
+    pub(crate) fn of_process(random: [u8; 16]) -> Self {
+        let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+        for (byte, random) in block.iter_mut().zip(random) {
+            *byte = random;
+        }
+        Self { mac: Hmac::<Sha256>::new(&block), id: KeyId([0; 4]) }
+    }
+
     /// The name of this key.
     pub const fn key_id(&self) -> KeyId {
         self.id
@@ -72,6 +81,16 @@ impl Key {
     /// The trace id of a message, the same wherever this key is in use.
     pub fn trace_id(&self, tenant: &str, message_id: &str) -> TraceId {
         TraceId::never_zero(self.derive(tenant, TRACE_KIND, message_id))
+    }
+
+    /// The name under which something of this process is kept. No two lists of parts share an input.
+    pub(crate) fn slot(&self, kind: &str, parts: [&str; 3]) -> [u8; 16] {
+        let mut mac = self.mac.clone().chain_update(kind);
+        for part in parts {
+            mac.update(&(part.len() as u64).to_le_bytes());
+            mac.update(part.as_bytes());
+        }
+        first_bytes(mac)
     }
 
     /// Zero bytes end the first two fields, so those of a tenant are left out: no two triples share an input.

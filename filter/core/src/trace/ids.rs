@@ -29,7 +29,7 @@ macro_rules! id {
             }
 
             /// The identifier itself, or 1 in place of zero: for bytes that are zero once in an age of the universe.
-            pub(super) fn never_zero(bytes: [u8; $bytes]) -> Self {
+            pub(crate) fn never_zero(bytes: [u8; $bytes]) -> Self {
                 Self::from_bytes(bytes).unwrap_or_else(|| {
                     let mut one = [0; $bytes];
                     if let Some(last) = one.last_mut() {

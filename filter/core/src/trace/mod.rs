@@ -3,6 +3,7 @@
 //! The headers follow W3C Trace Context Level 2. A message that arrives without a context gets a trace id derived from
 //! its tenant and id under a secret, so that sidecars on both sides of a queue arrive at one trace with no shared state.
 
+mod b3;
 mod derive;
 mod flags;
 mod hex;
@@ -10,14 +11,17 @@ mod ids;
 mod recipient;
 mod sampling;
 mod traceparent;
+mod tracer;
 pub mod tracestate;
 
+pub use b3::B3;
 pub use derive::{InvalidSecret, Key, KeyId, MIN_SECRET_BYTES, RecipientHash};
 pub use flags::Flags;
 pub use ids::{SpanId, TraceId, random_span_id, random_trace_id};
 pub use recipient::{CountryCode, Recipient};
 pub use sampling::{InvalidRatio, Ratio, sampled};
 pub use traceparent::{InvalidTraceParent, TRACEPARENT_LEN, TraceParent};
+pub use tracer::{Seen, Tracer, Tracers};
 pub use tracestate::StateVerdict;
 
 /// The trace context of a request as it arrived.

@@ -117,7 +117,7 @@ impl Workers {
         worker.load(monotonic(self.now), wall(self.start + self.now), &mut self.shared);
         if index == 0 {
             // The shell tells it once, whoever of its workers is the first.
-            let events = worker.applied(&config::digest(config), wall(self.start + self.now));
+            let events = worker.applied(wall(self.start + self.now));
             self.done.extend(events.iter().map(told));
         }
         Ok(worker)
@@ -149,7 +149,7 @@ impl Workers {
                     self.done.push(of_call(worker, self.calls, *call));
                 }
                 Command::Record(event) => self.done.push(told(&event)),
-                Command::Report(_) => {}
+                Command::Report(_) | Command::LeaveField(..) => {}
                 header => stream.change(&header),
             }
         }
@@ -297,7 +297,7 @@ impl Proxy for Workers {
 
     fn close(&mut self, worker: usize, stream: u64) {
         self.step(worker, stream, Half::Response, (&[], ""), |exchange, worker, shell| {
-            (Exchange::Ended, exchange.finish(worker, shell))
+            (Exchange::Ended, exchange.finish(worker, number(stream), shell))
         });
         if let Some(one) = self.workers.get_mut(worker) {
             one.streams.remove(&stream);

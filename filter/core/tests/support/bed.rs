@@ -199,7 +199,7 @@ impl<'a> Run<'a> {
         }
         self.flow = Flow::Continue;
         self.body(after, true, Exchange::request_body);
-        let effects = std::mem::take(&mut self.exchange).finish(self.worker, &mut self.world);
+        let effects = std::mem::take(&mut self.exchange).finish(self.worker, STREAM, &mut self.world);
         self.take(effects);
         self.sum_up();
     }

@@ -14,7 +14,7 @@ use pointsman_core::outcome::{Fate, OutcomeClass};
 use pointsman_core::receipt::MAX_REPORTS;
 use pointsman_core::report::{Report, VisitReport};
 use pointsman_core::time::as_millis;
-use pointsman_core::trace::CountryCode;
+use pointsman_core::trace::{B3, CountryCode};
 use script::{Planted, Script};
 
 /// Where an exchange comes from.
@@ -92,7 +92,7 @@ fn check_report(script: &Script, report: &Report, hold: &mut impl FnMut(bool, &s
 }
 
 fn is_allowed(command: &Command, told: bool) -> bool {
-    let is_trace = |name: &str| matches!(name, "traceparent" | "tracestate");
+    let is_trace = |name: &str| matches!(name, "traceparent" | "tracestate") || B3::HEADERS.contains(&name);
     let is_ours = |name: &str| name.starts_with("x-pointsman-");
     match command {
         Command::SetRequestHeader(name, _) => is_trace(name),
@@ -100,6 +100,8 @@ fn is_allowed(command: &Command, told: bool) -> bool {
         Command::SetResponseHeader(name, _) => told && is_ours(name),
         Command::RemoveResponseHeader(name) => told && is_ours(name),
         Command::Report(_) => true,
+        // The config leaves nothing for an access log.
+        Command::LeaveField(..) => false,
         // No rule is in the config, so nothing is answered, sent or told in anybody's stead.
         Command::Reply(_) | Command::Call(_) | Command::Record(_) => false,
     }

@@ -5,6 +5,7 @@ mod cases;
 mod codes;
 mod exchanges;
 mod properties;
+mod recipients;
 mod redaction;
 mod seeds;
 mod sidecar;

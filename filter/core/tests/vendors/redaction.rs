@@ -1,5 +1,5 @@
-//! Nothing that names a person or a device, and no credential, leaves the filter in a report, a metric or a fault of a
-//! config. Of recipients only the keyed hash does; the vendor's and the caller's ids of messages are no secrets.
+//! Nothing that names a person or a device, and no credential, leaves the filter in a report, a record, a metric or a fault
+//! of a config. Of recipients only the keyed hash does; the vendor's and the caller's ids of messages are no secrets.
 
 use crate::cases::{Answer, Pieces, Sent, cases, each_vendor};
 use crate::folder;
@@ -153,7 +153,12 @@ fn reports_show_no_secret(vendor: &str) -> Result<()> {
     for case in cases(&folder(), vendor)? {
         let secrets: Secrets = secrets(&case.sent, &case.answer).union(&recipients).cloned().collect();
         all.extend(secrets.iter().cloned());
-        let Some(report) = sidecar.report(&case.sent, &case.answer, Pieces::Whole)? else { continue };
+        let report = sidecar.report(&case.sent, &case.answer, Pieces::Whole)?;
+        let exported = sidecar.exported();
+        assert_eq!(exported.is_empty(), report.is_none(), "{vendor}, {}", case.about);
+        let found = given_away(&String::from_utf8_lossy(&exported), &secrets);
+        assert!(found.is_none(), "{vendor}, {}: {found:?} is told to the collector", case.about);
+        let Some(report) = report else { continue };
         let line = report.line();
         let found = given_away(&line, &secrets).or_else(|| shown_in(&report, &secrets));
         assert!(found.is_none(), "{vendor}, {}: {found:?} stands in {line}", case.about);

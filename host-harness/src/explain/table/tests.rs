@@ -2,6 +2,7 @@
 
 use super::*;
 use pointsman_core::adapter::OperationKind;
+use pointsman_core::lifecycle::Lifecycle;
 use pointsman_core::outcome::Fate;
 use pointsman_core::report::StatusReport;
 
@@ -27,10 +28,12 @@ fn report() -> Report {
 
 #[test]
 fn columns_are_aligned_and_what_is_not_known_is_a_dash() {
+    let lifecycle = Lifecycle::builtin();
     let statuses = [Status::Delivered, Status::Read, Status::Delivered].map(|status| StatusReport {
         vendor_id: None,
         recipient: None,
         status,
+        name: lifecycle.name(status).into(),
     });
     let receipt = Report {
         operation: OperationKind::Receipt,

@@ -3,6 +3,7 @@
 mod ends;
 mod message;
 
+use super::lifecycle::check_words;
 use super::names::{check_name, host, upper};
 use super::node::{add_conditions, hosts, path_pattern};
 use super::{Builder, Faults, compile, objective};
@@ -15,6 +16,8 @@ use crate::outcome::OutcomeClass;
 use crate::plan::{ChannelId, Node, NodeId, Objective, Route};
 use crate::typed;
 use std::time::Duration;
+
+pub(super) use ends::{MAX_TEXT_BYTES, is_authority, is_token};
 
 const DEFAULT_LIMIT: Duration = Duration::from_secs(2);
 
@@ -60,6 +63,7 @@ fn add(builder: &mut Builder<'_>, wire: &ChannelWire, at: &str) -> Option<Vec<Bo
     let mut adapter = adapter(builder, adapter_name(wire), Some(wire), at)?;
     adapter.response.reclassify(&wire.class);
     check_classes(builder, wire, at);
+    check_words(builder, &adapter, at);
     let in_adapter = format!("{at}.adapter({})", adapter.name);
     let hosts = if wire.hosts.is_empty() {
         let own = adapter.hosts.iter().chain(&adapter.unconfirmed_hosts);
@@ -162,6 +166,8 @@ fn add_node(
         channel: wire.name.as_str().into(),
         objective,
         counts_messages: kind.node_suffix() == OperationKind::Send.node_suffix(),
+        enter: false,
+        statuses: Vec::new(),
     };
     builder.add_node(node, at)
 }

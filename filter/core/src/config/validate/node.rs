@@ -1,5 +1,6 @@
 //! Nodes that the config names, and the node of the service.
 
+use super::lifecycle::{of_node, submitted};
 use super::names::{check_name, host, upper};
 use super::{Builder, Faults, compile, objective};
 use crate::adapter::{Condition, RecipientKind, Response};
@@ -29,6 +30,8 @@ fn add(builder: &mut Builder<'_>, wire: &NodeWire, at: &str) {
         channel: Node::NO_CHANNEL.into(),
         objective: objective(wire.objective.as_ref(), &format!("{at}.objective"), DEFAULT_LIMIT, builder.faults),
         counts_messages: true,
+        enter: wire.enter,
+        statuses: of_node(builder, wire, at),
     };
     let id = builder.add_node(node, &format!("{at}.name"));
     let path = path_pattern(wire.path.as_deref(), &format!("{at}.path"), builder.faults);
@@ -79,6 +82,8 @@ pub(super) fn service(builder: &mut Builder<'_>) {
         channel: Node::NO_CHANNEL.into(),
         objective: objective(None, "$.service", DEFAULT_LIMIT, builder.faults),
         counts_messages: true,
+        enter: false,
+        statuses: submitted(),
     };
     let node = builder.add_node(node, "$.service");
     let mut reader = ReaderBuilder::default();

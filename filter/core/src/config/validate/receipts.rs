@@ -67,7 +67,8 @@ fn node(builder: &mut Builder<'_>, channel: &str, at: &str) -> NodeId {
     let objective = objective(None, at, DEFAULT_LIMIT, builder.faults);
     // Receipts come before the channels themselves, and never move a breaker: the label is all that ties them.
     let (name, channel) = (name.into(), channel.into());
-    builder.add_node(Node { name, channel, objective, counts_messages: false }, at)
+    let node = Node { name, channel, objective, counts_messages: false, enter: false, statuses: Vec::new() };
+    builder.add_node(node, at)
 }
 
 fn route(builder: &mut Builder<'_>, receipt: &adapter::Receipt, node: NodeId, path: &PathPattern, at: &str) -> Route {
@@ -100,7 +101,7 @@ fn route(builder: &mut Builder<'_>, receipt: &adapter::Receipt, node: NodeId, pa
         when: when_bits,
         dry_run: 0,
         message: None,
-        receipt: Some(Receipt::new(receipt, opaque_bits)),
+        receipt: Some(Receipt::new(receipt, opaque_bits, &builder.plan.lifecycle)),
         shown: Vec::new(),
         classifier: classifier(&crate::adapter::Response::default(), at, builder.faults),
         id_promised: false,

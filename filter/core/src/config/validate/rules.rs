@@ -12,10 +12,9 @@ mod manual;
 mod mapping;
 mod shed;
 mod target;
-mod values;
 
 use super::names::check_name;
-use super::{Builder, compile};
+use super::{Builder, compile, values};
 use crate::config::wire::{List, RuleWire};
 use crate::plan::ChannelId;
 use crate::policy::{Manual, Policy};

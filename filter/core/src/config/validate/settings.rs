@@ -1,7 +1,7 @@
 //! Settings and businesses.
 
 use super::names::check_business;
-use super::{Faults, objective};
+use super::{Faults, objective, telemetry};
 use crate::config::wire::{ConfigWire, ContentPart, RecipientMode};
 use crate::plan::{Business, Content, Settings};
 use crate::trace::{CountryCode, Ratio};
@@ -43,6 +43,10 @@ pub(super) fn settings(wire: &ConfigWire, faults: &mut Faults) -> Settings {
         faults.add("$.answer_headers", "needs `hold_request`: the headers of an answer wait for its body");
     }
     Settings {
+        service: wire.service.as_deref().map(Into::into),
+        trace: telemetry::trace(&wire.trace, faults),
+        records: wire.records.as_ref().map(|records| telemetry::records(records, faults)),
+        access_log: wire.access_log,
         answer_headers: wire.answer_headers,
         tenant: tenant.into(),
         edge_ports: wire.edge_ports.iter().map(|(_, port)| *port).collect(),

@@ -197,10 +197,15 @@ fn a_body_longer_than_announced_is_released_at_once() {
 }
 
 #[test]
-fn without_a_secret_nothing_is_waited_for() {
+fn without_a_secret_only_what_goes_out_is_waited_for_since_it_may_have_come_in() {
+    let mut scenario = Scenario::without_secret(PROMISED);
+    scenario.open(&Request::inbound("/send").header("content-length", "20"));
+    assert!(!scenario.is_held());
+    scenario.body(r#"{"id": "order-42"}"#, true).answer(200, "").finish();
+
     let mut scenario = Scenario::without_secret(OPPO);
     scenario.open(&oppo());
-    assert!(!scenario.is_held());
+    assert!(scenario.is_held());
     scenario.body(order_42(), true).answer(200, r#"{"code": 0}"#).finish();
     assert_eq!(scenario.counts(CONTEXTS), ["no_secret 1"]);
 }

@@ -2,6 +2,7 @@
 
 use super::scenario::{CALLS, MESSAGES, Scenario};
 use super::world::Request;
+use crate::lifecycle::Status;
 
 const CONFIG: &str = r#"{
     "service": "push", "channels": ["oppo", {"name": "sms", "adapter": "sms-tencent"}],
@@ -26,11 +27,40 @@ fn each_recipient_of_each_report_is_a_status_once_the_service_has_taken_the_rece
     assert_eq!(scenario.counts(CALLS), ["OPPO_RECEIPT oppo ok 1"]);
     assert_eq!(scenario.counts(MESSAGES), [""; 0], "a receipt is no message");
     let report = &scenario.report().unwrap().report;
-    let seen: Vec<_> =
-        report.statuses.iter().map(|status| (status.vendor_id.as_deref(), status.status.as_str())).collect();
+    let seen: Vec<_> = report.statuses.iter().map(|status| (status.vendor_id.as_deref(), &*status.name)).collect();
     assert_eq!(seen, [(Some("m1"), "delivered"), (Some("m1"), "delivered"), (None, "failed")]);
     let first = report.statuses[0].recipient.as_deref().unwrap();
     assert!(first.len() == 32 && first != report.statuses[1].recipient.as_deref().unwrap(), "a hash of its own");
+}
+
+#[test]
+fn words_may_stand_for_a_status_that_the_config_adds() {
+    let mut scenario = Scenario::new(
+        r#"{
+            "channels": [{"name": "oppo", "overrides": {"receipt": [{
+                "vendor_id": [{"json": "/*/messageId"}], "recipients": [{"json": "/*/registrationIds", "split": ","}],
+                "status": [{"json": "/*/eventType"}],
+                "words": {"delivered": ["push_arrive"]}, "otherwise": "suppressed"
+            }]}}],
+            "receipts": [{"path": "/callbacks/oppo", "adapter": "oppo"}],
+            "statuses": [{"name": "suppressed", "rank": 10, "after": ["sent"]}]
+        }"#,
+    );
+    scenario.worker.log_visits = true;
+    scenario.send(&oppo(), ARRIVED).answer(200, "{}").finish();
+    assert_eq!(scenario.counts(STATUSES), ["oppo delivered 2", "oppo suppressed 1"]);
+    let report = serde_json::to_value(scenario.report().unwrap()).unwrap();
+    assert_eq!(report["statuses"][2]["status"], "suppressed");
+}
+
+#[test]
+fn a_step_that_is_not_allowed_is_counted_by_its_ends() {
+    let mut scenario = Scenario::new(CONFIG);
+    scenario.worker.status_conflict(Status::Delivered, Status::Sent);
+    scenario.worker.status_conflict(Status::Delivered, Status::Sent);
+    scenario.worker.status_conflict(Status::Read, Status::Failed);
+    let counts = scenario.counts("pointsman_status_conflicts_total");
+    assert_eq!(counts, ["delivered sent 2", "read failed 1"]);
 }
 
 #[test]

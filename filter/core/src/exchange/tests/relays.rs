@@ -4,7 +4,7 @@ use super::scenario::{MESSAGES, Scenario};
 use super::world::Request;
 use serde_json::Value;
 
-const RULES: &str = r#"{
+pub(super) const RULES: &str = r#"{
     "tenant": "acme", "hold_request": true, "content": ["title"],
     "channels": [
         "oppo", "vivo",
@@ -22,16 +22,16 @@ const RULES: &str = r#"{
 }"#;
 const SWITCHES: &str = "pointsman_channel_switches_total";
 const FAILOVERS: &str = "pointsman_failovers_total";
-const REFUSED: &str = "upstream_reset_before_response_started{remote_connection_failure|connection_refused}";
+pub(super) const REFUSED: &str = "upstream_reset_before_response_started{remote_connection_failure|connection_refused}";
 
-fn oppo() -> Request {
+pub(super) fn oppo() -> Request {
     Request::outbound("api.push.oppomobile.com", "/server/v1/message/notification/unicast")
         .header("content-length", "200")
         .header("auth_token", "the-first-channels-own")
         .header("authorization", "Bearer the-first-channels-own")
 }
 
-fn body(key: bool) -> String {
+pub(super) fn body(key: bool) -> String {
     let key = if key { r#""app_message_id": "order-42", "# } else { "" };
     let message = format!(
         r#"{{"target_type": 2, "target_value": "reg-1", "notification": {{{key}"title": "Hi", "content": "Your parcel"}}}}"#
@@ -39,7 +39,7 @@ fn body(key: bool) -> String {
     form_urlencoded::Serializer::new(String::new()).append_pair("message", &message).finish()
 }
 
-const TAKEN: &str = r#"{"code": 0, "id": "lc-7"}"#;
+pub(super) const TAKEN: &str = r#"{"code": 0, "id": "lc-7"}"#;
 
 #[test]
 fn a_refused_connection_is_answered_by_another_channel_in_the_first_ones_words() {
@@ -269,7 +269,7 @@ fn each_credential_has_its_own_limit_where_the_rule_says_so() {
     assert_eq!(scenario.reply().0, 429);
 }
 
-const DRILL: &str = r#"{
+pub(super) const DRILL: &str = r#"{
     "channels": [
         "oppo",
         {"name": "lc", "adapter": "generic-json", "hosts": ["lc.internal"], "path": "/push"}
@@ -283,7 +283,7 @@ const DRILL: &str = r#"{
 }"#;
 
 /// Sends so many messages and counts those that the drill fails; whoever is asked in their stead takes them.
-fn struck(scenario: &mut Scenario, messages: usize) -> usize {
+pub(super) fn struck(scenario: &mut Scenario, messages: usize) -> usize {
     let mut struck = 0;
     for index in 0..messages {
         scenario.send(&oppo(), body(true).replace("order-42", &format!("order-{index}")));

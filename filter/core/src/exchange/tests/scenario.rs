@@ -8,14 +8,17 @@ use crate::hold::HoldProof;
 use crate::report::VisitReport;
 use crate::roster::tests::Store;
 use crate::time::WallClock;
-use crate::trace::Key;
+use crate::trace::{self, Key};
 use crate::worker::Release;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+mod exported;
 mod seen;
+
+pub(super) use exported::{ALIAS, ENTER, STATUS, Told};
 
 pub(super) const SECRET: &[u8] = b"pointsman-test-secret-1";
 pub(super) const CALLS: &str = "pointsman_node_calls_total";
@@ -45,7 +48,7 @@ pub(super) struct Scenario {
     pub(super) calls: Vec<Call>,
     pub(super) replies: Vec<Reply>,
     pub(super) records: Vec<Event>,
-    shared: Store,
+    pub(super) fields: Vec<(&'static str, String)>,
     totals: BTreeMap<String, u64>,
     samples: Vec<(String, u64)>,
 }
@@ -67,7 +70,7 @@ impl Scenario {
         worker.load(Monotonic::default(), WallClock(0), &mut shared);
         Self {
             worker,
-            shell: FakeShell::default(),
+            shell: FakeShell { shared, ..FakeShell::default() },
             exchange: Exchange::default(),
             stream: StreamId(0),
             headers: Vec::new(),
@@ -78,7 +81,7 @@ impl Scenario {
             calls: Vec::new(),
             replies: Vec::new(),
             records: Vec::new(),
-            shared,
+            fields: Vec::new(),
             totals: BTreeMap::new(),
             samples: Vec::new(),
         }
@@ -109,12 +112,18 @@ impl Scenario {
     fn begin(&mut self, request: &Request, end_of_stream: bool) -> &mut Self {
         self.stream = StreamId(self.stream.0 + 1);
         self.headers.clone_from(&request.headers);
-        self.shell = FakeShell { now: self.shell.now, wall_clock: self.shell.wall_clock, ..FakeShell::default() };
+        self.shell = FakeShell {
+            now: self.shell.now,
+            wall_clock: self.shell.wall_clock,
+            shared: std::mem::take(&mut self.shell.shared),
+            ..FakeShell::default()
+        };
         self.reports.clear();
         self.told.clear();
         self.calls.clear();
         self.replies.clear();
         self.records.clear();
+        self.fields.clear();
         self.answer_held = false;
         let (stream, direction, edge) = (self.stream, request.direction, request.edge);
         let headers = borrowed(&request.headers);
@@ -251,7 +260,10 @@ impl Scenario {
     }
 
     fn log_phase(&mut self) {
-        self.step(|exchange, worker, shell| (Exchange::Ended, exchange.finish(worker, shell)));
+        let lines = self.headers.iter().filter(|(name, _)| name == "traceparent");
+        self.shell.out = Some(trace::incoming(lines.map(|(_, value)| value.as_slice())));
+        let stream = self.stream;
+        self.step(|exchange, worker, shell| (Exchange::Ended, exchange.finish(worker, stream, shell)));
     }
 
     pub(super) fn wait(&mut self, time: Duration) -> &mut Self {
@@ -280,7 +292,7 @@ impl Scenario {
     /// The tick of the root context: releases what has been held too long. Its pieces go on and are not seen again.
     pub(super) fn tick(&mut self) -> &mut Self {
         let wall = WallClock(self.shell.wall_clock);
-        let news = self.worker.tick(self.shell.now, wall, &mut self.shared);
+        let news = self.worker.tick(self.shell.now, wall, &mut self.shell.shared);
         self.records.extend(news.events);
         for stream in self.worker.delays.due(self.shell.now) {
             self.held &= stream != self.stream;
@@ -325,6 +337,7 @@ impl Scenario {
                     assert!(self.answer_held, "{name} has left already");
                     self.told.push((name, "removed".to_owned()));
                 }
+                Command::LeaveField(name, value) => self.fields.push((name, value)),
                 Command::Report(report) => self.reports.push(*report),
                 Command::Call(call) => self.calls.push(*call),
                 Command::Reply(reply) => self.replies.push(*reply),

@@ -66,6 +66,7 @@ fn the_names_of_series_carry_their_labels() {
             "node=.=APNS_PUSH;.;channel=.=apns;.;met=.=true;.;pointsman_node_on_time_total",
             "node=.=APNS_PUSH;.;channel=.=apns;.;outcome=.=ok;.;pointsman_node_calls_total",
             "result=.=derived;.;pointsman_trace_contexts_total",
+            "result=.=missed;.;pointsman_stitches_total",
         ]
     );
 }

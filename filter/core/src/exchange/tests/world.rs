@@ -1,6 +1,7 @@
 //! What stands in for the world around an exchange: a request, and a host that answers and counts the questions.
 
 use super::super::*;
+use crate::roster::tests::Store;
 
 /// A request before it is sent.
 #[derive(Clone, Debug)]
@@ -62,6 +63,9 @@ pub(super) struct FakeShell {
     pub(super) buffer: Vec<u8>,
     pub(super) asked: Asked,
     pub(super) copied: usize,
+    pub(super) shared: Store,
+    /// What the request's headers are in the end.
+    pub(super) out: Option<Incoming>,
 }
 
 impl Shell for FakeShell {
@@ -85,5 +89,13 @@ impl Shell for FakeShell {
         let bytes: Vec<u8> = self.buffer.get(start..)?.iter().take(len).copied().collect();
         self.copied += bytes.len();
         Some(bytes)
+    }
+
+    fn shared(&mut self) -> &mut dyn SharedData {
+        &mut self.shared
+    }
+
+    fn went_out_with(&mut self) -> Option<Incoming> {
+        self.out
     }
 }

@@ -7,7 +7,8 @@ use crate::config::wire::ChannelWire;
 use crate::plan::{Channel, NodeId, host_of};
 use crate::policy::Policy;
 
-const MAX_TEXT_BYTES: usize = 256;
+/// The longest text that stands for itself in a request.
+pub(in crate::config::validate) const MAX_TEXT_BYTES: usize = 256;
 const MAX_PARAMS: usize = 16;
 
 /// What is known of a channel.
@@ -110,11 +111,12 @@ fn check_params(wire: &ChannelWire, at: &str, faults: &mut Faults) {
 }
 
 /// What may stand in a name of a cluster.
-fn is_token(text: &str) -> bool {
+pub(in crate::config::validate) fn is_token(text: &str) -> bool {
     (1..=MAX_TEXT_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn is_authority(text: &str) -> bool {
+/// A host, with a port or without.
+pub(in crate::config::validate) fn is_authority(text: &str) -> bool {
     let (host, port) = text.split_once(':').unwrap_or((text, "443"));
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let is_host = !host.is_empty() && !host.starts_with('.') && host.bytes().all(allowed);

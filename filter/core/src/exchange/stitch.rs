@@ -1,0 +1,135 @@
+//! Ties the visits of one message to each other, by what the sidecar remembers of it.
+//!
+//! The application need not hand anything on: the message's own id is the thread. On the way in the visit's context is kept
+//! under it, on the way out it is looked up, and two that may be meant are never guessed between.
+
+use super::Shell;
+use super::context::Trace;
+use super::visit::Visit;
+use crate::extract::Facts;
+use crate::hash::hash;
+use crate::plan::Direction;
+use crate::slots::Update;
+use crate::stitch::Recalled;
+use crate::time::{Monotonic, WallClock};
+use crate::trace::{SpanId, TraceId, TraceParent};
+use crate::worker::{StitchResult, Worker};
+
+/// Of more messages that come in at once the context is not kept: each costs calls to the host.
+const MAX_KEPT: usize = 64;
+
+/// What was known of a message when a request for it left.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// Those with which it has come in lately.
+    pub(super) contexts: Vec<TraceParent>,
+    /// When it has come in first.
+    pub(super) submitted_at: Option<WallClock>,
+    /// Which of the visits of its node and recipients this is, once that has been counted.
+    pub(super) attempt: Option<u32>,
+}
+
+/// What is known of the message that `facts` tell of, if they tell of one.
+pub(super) fn recall(facts: &Facts, now: Monotonic, worker: &mut Worker, shell: &mut dyn Shell) -> Option<Known> {
+    let key = worker.slot_key(facts)?;
+    let recalled = worker.memory.recall(&key, now, shell.shared());
+    looked_up(&recalled, worker);
+    Some(Known { contexts: recalled.contexts, submitted_at: recalled.submitted_at, attempt: None })
+}
+
+fn looked_up(recalled: &Recalled, worker: &mut Worker) {
+    worker.stitched(match recalled.contexts.len() {
+        0 => StitchResult::Missed,
+        1 => StitchResult::Found,
+        _ => StitchResult::Ambiguous,
+    });
+}
+
+/// The request has told all that it will: what comes in is kept, what goes out is counted, and a visit whose trace could not
+/// be written has one all the same.
+pub(super) fn settle(visit: &mut Visit, worker: &mut Worker, shell: &mut dyn Shell) {
+    match visit.direction {
+        Some(Direction::Inbound) => keep(visit, worker, shell),
+        Some(Direction::Outbound) | None => count(visit, worker, shell),
+    }
+    match (&mut visit.trace, &visit.known) {
+        (None, _) if worker.tells_records() => visit.trace = Some(unwritten(visit, worker)),
+        // A trace that began before the message was known is not under it, but belongs to it.
+        (Some(trace), Some(known)) if visit.came.is_none() && trace.parent.is_none() && trace.links.is_empty() => {
+            trace.links.extend(&known.contexts);
+        }
+        _ => {}
+    }
+}
+
+fn keep(visit: &mut Visit, worker: &mut Worker, shell: &mut dyn Shell) {
+    if visit.facts.message_ids.is_empty() {
+        return;
+    }
+    let own = match &visit.trace {
+        Some(trace) => trace.own,
+        None => visit.trace.insert(unwritten(visit, worker)).own,
+    };
+    let entered_at = shell.wall_clock();
+    for id in visit.facts.message_ids.iter().take(MAX_KEPT) {
+        let key = worker.key_of(visit.facts.tenant.as_deref(), id);
+        worker.stitched(match worker.memory.keep(&key, &own, entered_at, visit.entered, shell.shared()) {
+            Update::Done | Update::Left => StitchResult::Kept,
+            Update::Displaced => StitchResult::Displaced,
+            Update::Contended => StitchResult::Contended,
+        });
+    }
+}
+
+/// Counts the attempt, where anybody is told of it, and looks up what has not been looked up yet.
+fn count(visit: &mut Visit, worker: &mut Worker, shell: &mut dyn Shell) {
+    if !visit.is_message() {
+        return;
+    }
+    let Some(key) = worker.slot_key(&visit.facts) else { return };
+    let (known, now) = (visit.known.take(), visit.entered);
+    // Where no context came in and nothing was looked up before, it was too late to write one.
+    let is_late = known.is_none() && visit.came.is_none() && visit.direction.is_some();
+    let (recalled, attempt) = if worker.tells_records() {
+        let of_visit = of_visit(visit, worker);
+        let (recalled, attempt) = worker.memory.recall_and_count(&key, of_visit, now, shell.shared());
+        (Some(recalled), Some(attempt))
+    } else if is_late || (known.is_none() && visit.facts.submitted_at.is_none()) {
+        (Some(worker.memory.recall(&key, now, shell.shared())), None)
+    } else {
+        (None, None)
+    };
+    if let Some(recalled) = recalled.as_ref().filter(|_| is_late) {
+        looked_up(recalled, worker);
+    }
+    let looked_up =
+        |recalled: Recalled| Known { contexts: recalled.contexts, submitted_at: recalled.submitted_at, attempt: None };
+    visit.known = known.or(recalled.map(looked_up)).map(|known| Known { attempt, ..known });
+}
+
+/// What is the same for every try of a message at one node for the same recipients.
+fn of_visit(visit: &Visit, worker: &Worker) -> u32 {
+    let node = worker.plan.node(visit.node).map(|node| node.name.as_bytes()).unwrap_or_default();
+    let mut parts = vec![node];
+    parts.extend(visit.facts.recipients_kept.iter().map(|recipient| recipient.expose().as_bytes()));
+    hash(&parts) as u32
+}
+
+/// The trace of a visit that could not write one: it came too late, or its message has no id where one was promised.
+fn unwritten(visit: &Visit, worker: &mut Worker) -> Trace {
+    let contexts = visit.known.as_ref().map_or(&[][..], |known| &known.contexts);
+    if let [context] = contexts {
+        return Trace::below(context, context.flags.sampled(), worker);
+    }
+    let trace_id = worker.derived_trace(&visit.facts).unwrap_or_else(|| worker.random_trace_id());
+    let mut trace = Trace::begin(trace_id, worker.samples(&trace_id), worker);
+    trace.links.extend(contexts);
+    trace
+}
+
+/// The context that stands for a message's derived trace where none of its spans is known: the last eight bytes of the trace
+/// id are the span id (docs/hash.md).
+pub(super) fn of_derived(trace_id: TraceId, sampled: bool) -> Option<TraceParent> {
+    let last = trace_id.as_bytes().last_chunk::<8>().copied()?;
+    Some(TraceParent::begin(trace_id, SpanId::from_bytes(last)?, sampled))
+}
