@@ -5,6 +5,8 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod drill;
 pub(crate) mod explain;
+pub(crate) mod otlp_sink;
+pub(crate) mod records;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod simulate;

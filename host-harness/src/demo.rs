@@ -1,6 +1,8 @@
 //! The demo: stand-ins, a push service, a sidecar with the filter, a stream of pushes, and a table of what the filter saw. FCM
 //! gets slow, its messages go to the platform's own gateway, and come back once it is well again.
 //!
+//! Below the table stands the way of one message, found by its id in the records that the filter exports.
+//!
 //! Every number of the table is read from the sidecar's metrics, be it Envoy or the native proxy. At the end of a bounded run the table is held
 //! against the stand-ins' own counts, which is the whole point: the filter must know what the vendors know.
 
@@ -8,27 +10,33 @@ mod check;
 mod live;
 mod moves;
 pub(crate) mod push;
+mod receipts;
 mod rules;
 mod service;
 mod signal;
+mod story;
 mod table;
 mod traffic;
 pub(crate) mod vendor_calls;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::envoy::{Protocol, Upstream};
+use crate::otlp::Receiver;
 use crate::sidecar::{Kind, Setup, Sidecar, SidecarError};
 use crate::vendors::{Fault, Vendors, VendorsError};
 use live::Screen;
 use moves::{Moves, Watch};
+use receipts::Receipts;
 use service::Service;
+use story::{Followed, Stories, Story};
 use traffic::Traffic;
 
 pub use check::Difference;
@@ -53,7 +61,10 @@ const ONCE: Duration = Duration::from_secs(25);
 /// The credential of the backup, which its cluster puts into requests: no rule and no metric shows it.
 const CREDENTIAL: &str = "Bearer the-gateways-own";
 
-/// How long open pushes may take to end, and how long counts may take to arrive, after a bounded run.
+/// Of how many of the last messages one is shown while the demo runs.
+const SHOWN_AMONG: usize = 600;
+
+/// How long open pushes may take to end, and how long counts, receipts and records may take to arrive, after a bounded run.
 const SETTLE: Duration = Duration::from_secs(10);
 
 const WELL: &str = "all vendors are well";
@@ -109,6 +120,20 @@ pub enum DemoError {
         /// How many went, how many came back, and the state at the end.
         found: String,
     },
+    /// Records do not tell of every message from its push to the vendor's receipt.
+    #[error("of {sent} messages only {whole} can be followed from push to receipt, or none that has moved")]
+    Untold {
+        /// Messages that can be.
+        whole: usize,
+        /// Messages that a vendor took which reports on them.
+        sent: usize,
+    },
+    /// The collector's port could not be had.
+    #[error("cannot listen for records")]
+    Collector {
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// Callers of the push service got something else than its answer.
     #[error("{broken} of {sent} pushes got no answer of the push service")]
     Broken {
@@ -124,6 +149,9 @@ struct Demo {
     vendors: Vendors,
     sidecar: Sidecar,
     traffic: Traffic,
+    stories: Arc<Mutex<Stories>>,
+    _receipts: Receipts,
+    _collector: Receiver,
     _service: Service,
     started: Instant,
     slow: Watch,
@@ -156,13 +184,31 @@ impl Demo {
         let vendors = Vendors::start().await?;
         everyday(&vendors)?;
         let service = Service::start().await.map_err(|source| DemoError::Service { source })?;
-        let setup = setup(options.filter_wasm, &vendors, service.addr())?;
+        let stories = Arc::<Mutex<Stories>>::default();
+        let collector = collector(&stories).map_err(|source| DemoError::Collector { source })?;
+        let setup = setup(options.filter_wasm, &vendors, service.addr(), collector.addr())?;
         let sidecar = Sidecar::start(&options.sidecar, setup).await?;
         service.send_through(sidecar.outbound());
+        let receipts = Receipts::start(&vendors, sidecar.inbound());
         let traffic = Traffic::start(sidecar.inbound(), options.pushes_per_second);
         let screen = Screen::new(sidecar.metrics_url(), vendors.control_addr());
         let slow = Watch::default();
-        Ok(Self { vendors, sidecar, traffic, _service: service, started: Instant::now(), slow, screen })
+        Ok(Self {
+            vendors,
+            sidecar,
+            traffic,
+            stories,
+            _receipts: receipts,
+            _collector: collector,
+            _service: service,
+            started: Instant::now(),
+            slow,
+            screen,
+        })
+    }
+
+    fn stories(&self) -> MutexGuard<'_, Stories> {
+        self.stories.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows the table every second until the time is over, if it has an end.
@@ -182,7 +228,8 @@ impl Demo {
             }
             let rows = rows(&self.sidecar.scrape().await?);
             self.slow.observe(&rows, accepted(&self.vendors)?);
-            self.screen.show(self.started.elapsed(), news, &rows);
+            let story = self.stories().example(SHOWN_AMONG);
+            self.screen.show(self.started.elapsed(), news, &rows, story.as_ref());
         }
         Ok(())
     }
@@ -199,14 +246,43 @@ impl Demo {
         loop {
             let rows = rows(&self.sidecar.scrape().await?);
             let differences = check::compare(&rows, &self.vendors, pushes.sent)?;
-            if differences.is_empty() || Instant::now() >= deadline {
+            let told = Told::of(&self.stories());
+            if (differences.is_empty() && told.is_all()) || Instant::now() >= deadline {
                 let moves = self.slow.moves(&rows, accepted(&self.vendors)?);
-                self.screen.finish(&rows, &differences, &moves, pushes);
-                return verdict(&moves, differences, pushes);
+                self.screen.finish(&rows, &differences, &moves, &told, pushes);
+                return verdict(&moves, differences, &told, pushes);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
+
+/// What the records of a bounded run have told of messages.
+#[derive(Debug)]
+struct Told {
+    followed: Followed,
+    /// One that is not whole, if there is one.
+    example: Option<Story>,
+}
+
+impl Told {
+    fn of(stories: &Stories) -> Self {
+        let example = || stories.example(usize::MAX);
+        Self { followed: stories.followed(), example: stories.broken().or_else(example) }
+    }
+
+    /// Whether every message can be followed to its receipt, one among them that has moved.
+    fn is_all(&self) -> bool {
+        let Followed { whole, sent } = self.followed;
+        whole == sent && self.example.as_ref().is_some_and(Story::has_moved)
+    }
+}
+
+/// Takes what the filter exports.
+fn collector(stories: &Arc<Mutex<Stories>>) -> std::io::Result<Receiver> {
+    let stories = Arc::clone(stories);
+    let put = move |record: &_| stories.lock().unwrap_or_else(PoisonError::into_inner).put(record);
+    Receiver::start_streaming((Ipv4Addr::LOCALHOST, 0).into(), put)
 }
 
 /// What the slow vendor has accepted by its own books.
@@ -214,13 +290,17 @@ fn accepted(vendors: &Vendors) -> Result<u64, VendorsError> {
     Ok(vendors.counts(rules::SLOW)?.messages_accepted)
 }
 
-fn verdict(moves: &Moves, differences: Vec<Difference>, pushes: traffic::Pushes) -> Result<(), DemoError> {
+fn verdict(moves: &Moves, differences: Vec<Difference>, told: &Told, pushes: traffic::Pushes) -> Result<(), DemoError> {
     let traffic::Pushes { sent, broken } = pushes;
     if !differences.is_empty() {
         return Err(DemoError::Counts { differences });
     }
     if !moves.there_and_back() {
         return Err(DemoError::NotBack { found: moves.to_string() });
+    }
+    if !told.is_all() {
+        let Followed { whole, sent } = told.followed;
+        return Err(DemoError::Untold { whole, sent });
     }
     if broken > 0 {
         return Err(DemoError::Broken { broken, sent });
@@ -243,8 +323,16 @@ fn everyday(vendors: &Vendors) -> Result<(), VendorsError> {
     vendors.set_fault("sms-tencent", Fault::error_for(blacklisted, 1).share(0.25))
 }
 
-fn setup(filter_wasm: PathBuf, vendors: &Vendors, service: SocketAddr) -> Result<Setup, DemoError> {
-    let mut upstreams = BTreeMap::from([("service".to_owned(), Upstream::from(service))]);
+fn setup(
+    filter_wasm: PathBuf,
+    vendors: &Vendors,
+    service: SocketAddr,
+    collector: SocketAddr,
+) -> Result<Setup, DemoError> {
+    let mut upstreams = BTreeMap::from([
+        ("service".to_owned(), Upstream::from(service)),
+        (rules::COLLECTOR.to_owned(), Upstream::from(collector)),
+    ]);
     for vendor in Vendors::names() {
         let addr = vendors.addr(vendor)?;
         let protocol = match vendor {

@@ -11,6 +11,7 @@ pub mod filter;
 pub mod guarded;
 pub mod http;
 pub mod oplog;
+pub mod otlp;
 pub mod process;
 pub mod proxy;
 pub mod rules;

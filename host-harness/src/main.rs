@@ -46,6 +46,8 @@ enum Command {
     /// Run stand-ins, a push service, Envoy with the filter and a stream of pushes, and show what the filter sees.
     Demo(cli::demo::Demo),
     Run(Box<cli::run::Run>),
+    /// Print what is exported to it by OTLP over HTTP: spans and log records, one line each.
+    OtlpSink(cli::otlp_sink::OtlpSink),
     /// Tell what the filter understands of recorded traffic, one JSON object per exchange.
     Explain(cli::explain::Explain),
     /// Rehearse a scenario in virtual time with the same filter, and report what becomes of the messages.
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Vendors { port, control_port } => cli::demo::vendors(port, control_port),
         Command::Demo(demo) => cli::demo::run(demo),
         Command::Run(run) => cli::run::run(*run),
+        Command::OtlpSink(sink) => cli::otlp_sink::run(&sink),
         Command::Explain(explain) => cli::explain::run(&explain),
         Command::Simulate(simulate) => cli::simulate::run(&simulate),
     };

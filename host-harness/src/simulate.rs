@@ -24,6 +24,6 @@ mod vendor;
 mod world;
 
 pub use assertion::{Assertion, AssertionError, Unmet};
-pub use run::{Filter, Rehearsal, RehearsalError, rehearse};
+pub use run::{Filter, RecordSink, Rehearsal, RehearsalError, rehearse};
 pub use scenario::{SHIPPED, Scenario, ScenarioFault, ScenarioFaults, shipped};
 pub use summary::{ChannelSummary, Figure, Figures, NAMES, Summary};

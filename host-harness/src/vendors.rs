@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::http::{serve as serve_http, serve_until};
@@ -37,6 +38,7 @@ pub use fault::{Effect, Fault, FaultError, Refusal, ResetAt};
 pub use ledger::{Counts, MAX_BOOKED, MAX_REQUEST_BYTES, MAX_REQUESTS, Sends};
 pub use received::Received;
 pub use serve::serve;
+pub use standin::Receipt;
 
 /// Every stand-in, in the order of their ports.
 static ALL: [&dyn Api; 7] =
@@ -194,6 +196,14 @@ impl Vendors {
     pub fn require_credential(&self, vendor: &str, authorization: &str) -> Result<(), VendorsError> {
         find(&self.running, vendor)?.stand_in.require_credential(authorization);
         Ok(())
+    }
+
+    /// Hands on what the vendors post about messages that they have accepted: whoever takes it plays their part. A receipt that
+    /// finds the channel full is lost.
+    pub fn report_to(&self, receipts: &mpsc::Sender<Receipt>) {
+        for running in &self.running {
+            running.stand_in.report_to(receipts.clone());
+        }
     }
 
     /// How often each message was accepted for each recipient, over all vendors.

@@ -231,7 +231,7 @@ fn apply_names_the_file_that_it_cannot_replace() -> Result<()> {
 fn every_command_has_help_and_a_mistake_says_how_it_is_used() -> Result<()> {
     let said = pointsman(&["--help"])?;
     assert_eq!(said.code, Some(0));
-    for command in ["check", "render", "apply", "switch", "drill", "vendors", "demo"] {
+    for command in ["check", "render", "apply", "switch", "drill", "vendors", "demo", "otlp-sink"] {
         assert!(said.out.lines().any(|line| line.trim_start().starts_with(command)), "{command} in {}", said.out);
         let help = pointsman(&[command, "--help"])?;
         assert_eq!((help.code, help.err.as_str()), (Some(0), ""), "{command}");

@@ -22,6 +22,7 @@ fn filter() -> Filter {
         configuration: std::fs::read(root().join("envoy/pointsman.json")).unwrap().into(),
         secret: "a-secret-of-the-tests".to_owned(),
         log: None,
+        records: None,
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value = "target/pointsman.wasm")]
     filter: PathBuf,
     /// Push for 25 seconds, print the final table, hold it against the vendors' own counts, and see that messages have moved to
-    /// the backup and come back.
+    /// the backup and come back, and that each can be followed from push to receipt.
     #[arg(long)]
     once: bool,
     /// Pushes per second.

@@ -1,9 +1,11 @@
 //! `pointsman run`.
 
 use super::check::FAULTY;
+use super::records::Lines;
 use anyhow::Context as _;
 use clap::Args;
 use pointsman_host::filter::TrafficDirection;
+use pointsman_host::otlp::Receiver;
 use pointsman_host::process::{Metrics, Process};
 use pointsman_host::proxy::config::{
     ClusterChoice, ClusterConfig, Endpoint, ListenerConfig, PluginConfig, RouteConfig, Source,
@@ -47,6 +49,15 @@ pub(crate) struct Run {
     /// Where compiled modules are kept; the next start is faster.
     #[arg(long, value_name = "DIRECTORY")]
     module_cache: Option<PathBuf>,
+    /// Take what the filter exports in the collector's place, and add each record as a line of JSON to a file.
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
+}
+
+/// Who takes the records, and where they go.
+struct Collector {
+    receiver: Receiver,
+    lines: Arc<Lines>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -72,6 +83,10 @@ pub(crate) fn run(run: Run) -> anyhow::Result<ExitCode> {
         }
         None => run.by_flags(),
     };
+    if run.records.is_some() && config.records_cluster().is_none() {
+        eprintln!("pointsman: --records: the filter's configuration has no records.cluster, so it exports nothing");
+        return Ok(ExitCode::from(FAULTY));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(&run, config))
 }
@@ -129,6 +144,12 @@ fn clusters(upstreams: &[(String, Endpoint)]) -> Vec<ClusterConfig> {
 
 async fn serve(run: &Run, config: ProxyConfig) -> anyhow::Result<ExitCode> {
     let cache_directory = run.module_cache.as_ref().map(std::path::absolute).transpose()?;
+    let collector = run.records.as_deref().map(Collector::start).transpose()?;
+    let adapt = |config: ProxyConfig| match &collector {
+        Some(collector) => config.with_records_at(collector.receiver.addr()),
+        None => config,
+    };
+    let config = adapt(config);
     let options = EngineOptions { cache_directory, ..EngineOptions::default() };
     let metrics = Metrics::with_buckets(config.histogram_buckets.clone());
     let surroundings = Surroundings {
@@ -150,13 +171,15 @@ async fn serve(run: &Run, config: ProxyConfig) -> anyhow::Result<ExitCode> {
     let following = async {
         match &run.config {
             Some(file) => {
-                proxy::follow(&handle, file, config.clone(), environment, |reloaded| tell(file, &reloaded)).await
+                let tell = |reloaded| tell(file, &reloaded);
+                proxy::follow(&handle, file, config.clone(), environment, adapt, tell).await;
             }
             None => std::future::pending().await,
         }
     };
     tokio::select! {
         () = following => {}
+        () = unwritten(collector.as_ref()) => {}
         _ = term.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -164,7 +187,30 @@ async fn serve(run: &Run, config: ProxyConfig) -> anyhow::Result<ExitCode> {
     if !handle.drain().await {
         eprintln!("pointsman: some streams did not end in time and were broken off");
     }
+    if let Some(collector) = collector {
+        collector.receiver.stop();
+        collector.lines.finish()?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Collector {
+    fn start(file: &Path) -> anyhow::Result<Self> {
+        let lines = Arc::new(Lines::append_to(file)?);
+        let into = Arc::clone(&lines);
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let receiver = Receiver::start_streaming(local, move |record| into.put(record));
+        Ok(Self { receiver: receiver.context("cannot listen for records")?, lines })
+    }
+}
+
+/// Says that records can no longer be written. That is no reason to stop the proxy, so it never ends.
+async fn unwritten(collector: Option<&Collector>) {
+    if let Some(collector) = collector {
+        collector.lines.failed().await;
+        eprintln!("pointsman: no further record is written: its file does not take them");
+    }
+    std::future::pending().await
 }
 
 /// Whether the operator's files are at fault, and not the machine.

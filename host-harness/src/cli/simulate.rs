@@ -1,15 +1,17 @@
 //! `pointsman simulate`.
 
 use super::check::{print, read};
+use super::records::Lines;
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use pointsman_core::config;
 use pointsman_core::plan::Plan;
 use pointsman_host::abi::LogLevel;
+use pointsman_host::otlp::Record;
 use pointsman_host::process::{LogLine, LogSink};
 use pointsman_host::simulate::{
-    Assertion, Filter, Rehearsal, SHIPPED, Scenario, ScenarioFaults, Summary, rehearse, shipped,
+    Assertion, Filter, RecordSink, Rehearsal, SHIPPED, Scenario, ScenarioFaults, Summary, rehearse, shipped,
 };
 use pointsman_host::vm::{Engine, EngineOptions, Module};
 use std::io::IsTerminal as _;
@@ -59,6 +61,10 @@ pub(crate) struct Simulate {
     /// Write the summary as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write each record that the filter exports as a line of JSON. A config without `records` is given
+    /// {"cluster": "otlp"} first.
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
     /// Fail (exit 1) unless this holds, such as lost==0, oppo.late<1% or time_to_switch<=2s, beside what the scenario itself
     /// asserts. May be repeated.
     #[arg(long = "assert", value_name = "EXPR")]
@@ -78,6 +84,9 @@ pub(crate) fn run(arguments: &Simulate) -> anyhow::Result<ExitCode> {
     if arguments.without_rules {
         configuration = without_rules(&configuration);
     }
+    if arguments.records.is_some() {
+        configuration = with_records(&configuration);
+    }
     match config::load(&configuration) {
         Ok(plan) => note_unwatched(&scenario, &plan),
         Err(faults) => return Ok(super::check::refuse(&arguments.config, &faults, "")),
@@ -89,16 +98,19 @@ pub(crate) fn run(arguments: &Simulate) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(FAULTY));
         }
     };
+    let records = arguments.records.as_deref().map(Lines::create).transpose()?.map(Arc::new);
     let filter = Filter {
         module: module(&arguments.wasm)?,
         configuration: configuration.into(),
         secret: SECRET.to_owned(),
         log: Some(Arc::new(Stderr::default())),
+        records: records.clone().map(|lines| Arc::new(move |record: &Record| lines.put(record)) as RecordSink),
     };
     let progress = progress(&scenario)?;
     let rehearsal = rehearse(&scenario, Some(&filter), |time| progress.set_position(time.as_secs()))?;
     progress.finish_and_clear();
     write(arguments, &rehearsal)?;
+    records.map_or(Ok(()), |records| records.finish())?;
     let summary = rehearsal.summary();
     print(&summary.to_table())?;
     Ok(check(&assertions, &summary))
@@ -109,6 +121,17 @@ fn without_rules(configuration: &str) -> String {
     match serde_json::from_str(configuration) {
         Ok(serde_json::Value::Object(mut config)) => {
             config.remove("rules");
+            serde_json::Value::Object(config).to_string()
+        }
+        _ => configuration.to_owned(),
+    }
+}
+
+/// The config with records, if it had none; one that is no JSON is left to those who say so.
+fn with_records(configuration: &str) -> String {
+    match serde_json::from_str(configuration) {
+        Ok(serde_json::Value::Object(mut config)) => {
+            config.entry("records").or_insert_with(|| serde_json::json!({ "cluster": "otlp" }));
             serde_json::Value::Object(config).to_string()
         }
         _ => configuration.to_owned(),

@@ -5,8 +5,10 @@ use std::io::{IsTerminal, Write, stdout};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Told;
 use super::check::Difference;
 use super::moves::Moves;
+use super::story::{Followed, Story};
 use super::table::{Row, render};
 use super::traffic::Pushes;
 
@@ -25,13 +27,20 @@ impl Screen {
         Self { metrics, control, in_place: stdout().is_terminal(), lines: 0 }
     }
 
-    pub(super) fn show(&mut self, elapsed: Duration, news: &str, rows: &[Row]) {
-        let frame = self.frame(elapsed, news, rows);
+    pub(super) fn show(&mut self, elapsed: Duration, news: &str, rows: &[Row], story: Option<&Story>) {
+        let frame = self.frame(elapsed, news, rows, story);
         self.draw(&frame);
     }
 
     /// The last word of a bounded run.
-    pub(super) fn finish(&mut self, rows: &[Row], differences: &[Difference], moves: &Moves, pushes: Pushes) {
+    pub(super) fn finish(
+        &mut self,
+        rows: &[Row],
+        differences: &[Difference],
+        moves: &Moves,
+        told: &Told,
+        pushes: Pushes,
+    ) {
         let Pushes { sent, broken } = pushes;
         let mut frame = format!("All pushes have ended: {sent} sent, {broken} without the service's answer.\n\n");
         frame.push_str(&render(rows));
@@ -43,14 +52,21 @@ impl Screen {
         }
         let back = if moves.there_and_back() { "yes" } else { "no" };
         let _ = writeln!(frame, "messages have moved and come back: {back}\n  {moves}");
+        let Followed { whole, sent } = told.followed;
+        let all = if told.is_all() { "yes" } else { "no" };
+        let _ = writeln!(frame, "messages can be followed to their receipts: {all}\n  {whole} of {sent}");
+        if let Some(story) = &told.example {
+            let _ = write!(frame, "\n{story}");
+        }
         self.draw(&frame);
     }
 
-    fn frame(&self, elapsed: Duration, news: &str, rows: &[Row]) -> String {
+    fn frame(&self, elapsed: Duration, news: &str, rows: &[Row], story: Option<&Story>) -> String {
         format!(
-            "{:>4} s  {news}\n\n{}\nmetrics  {}\nfaults   http://{}/faults\n\n",
+            "{:>4} s  {news}\n\n{}\n{}\nmetrics  {}\nfaults   http://{}/faults\n\n",
             elapsed.as_secs(),
             render(rows),
+            story.map(Story::to_string).unwrap_or_default(),
             self.metrics,
             self.control,
         )

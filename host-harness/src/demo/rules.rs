@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::DemoError;
+use super::service::RECEIPTS;
 
 /// The channel that gets slow.
 pub(super) const SLOW: &str = "fcm";
@@ -11,6 +12,12 @@ pub(super) const SLOW: &str = "fcm";
 /// The channel to which its messages go, and that one's cluster.
 pub(super) const BACKUP: &str = "lc";
 pub(super) const CLUSTER: &str = "gateway";
+
+/// The cluster of the collector.
+pub(super) const COLLECTOR: &str = "otlp";
+
+/// The channels whose stand-ins report what has become of messages.
+pub(super) const REPORTING: [&str; 2] = ["oppo", BACKUP];
 
 const SHIPPED: &str = include_str!("../../../envoy/pointsman.json");
 
@@ -25,11 +32,36 @@ pub(super) fn demo_rules() -> Result<String, DemoError> {
         // What the shipped file says is what the demo is there to show.
         rules.entry(key).or_insert(value);
     }
+    let channels = rules.get_mut("channels").and_then(Value::as_array_mut);
+    if let Some(gateway) = channels.and_then(|channels| channels.iter_mut().find(|channel| channel["name"] == BACKUP)) {
+        gateway["overrides"] = gateway_reports();
+    }
     Ok(format!("{:#}\n", Value::Object(rules)))
 }
 
-fn additions() -> [(&'static str, Value); 4] {
+/// The platform's own gateway names its id of a message, and reports by it.
+fn gateway_reports() -> Value {
+    json!({
+        "response": {"vendor_id": [{"json": "/id"}]},
+        "receipt": [{
+            "vendor_id": [{"json": "/id"}],
+            "recipients": [{"json": "/to"}],
+            "status": [{"json": "/status"}],
+            "words": {"delivered": ["delivered"]},
+        }],
+    })
+}
+
+fn additions() -> [(&'static str, Value); 6] {
     [
+        ("records", json!({"cluster": COLLECTOR, "max_age": "250ms"})),
+        (
+            "receipts",
+            json!([
+                {"path": format!("{RECEIPTS}oppo"), "adapter": "oppo"},
+                {"path": format!("{RECEIPTS}{BACKUP}"), "adapter": "generic-json"},
+            ]),
+        ),
         ("hold_request", json!(true)),
         (
             "message",

@@ -22,6 +22,9 @@ const MAX_PUSH_BYTES: usize = 1 << 20;
 /// Longer than Envoy waits for a vendor, so that it is Envoy who gives up.
 const VENDOR_TIMEOUT: Duration = Duration::from_secs(35);
 
+/// Below this path vendors post their receipts, each under its own name.
+pub(super) const RECEIPTS: &str = "/callbacks/";
+
 /// The running service.
 pub(super) struct Service {
     addr: SocketAddr,
@@ -81,6 +84,8 @@ async fn handle(vendors: Arc<OnceLock<Outbound>>, request: Request<Incoming>) ->
             Ok(answer) => (StatusCode::OK, answer),
             Err(error) => (error.status(), json!({ "error": error.to_string() })),
         },
+        // What vendors report; this service has no use for it.
+        (&Method::POST, path, _) if path.starts_with(RECEIPTS) => (StatusCode::OK, json!({ "code": 0 })),
         _ => (StatusCode::NOT_FOUND, json!({ "error": "POST /push" })),
     };
     let mut response = Response::new(full(answer.to_string()));

@@ -12,7 +12,11 @@ const ON_TIME: &str = "pointsman_node_on_time_total";
 const IN_FLIGHT: &str = "pointsman_node_in_flight";
 const BLOCKED: &str = "pointsman_node_blocked";
 const STATE: &str = "pointsman_channel_state";
+const STATUSES: &str = "pointsman_message_statuses_total";
 const SWITCHES: &str = "pointsman_channel_switches_total";
+
+/// How the nodes of receipts end.
+const RECEIPTS: &str = "_RECEIPT";
 
 /// The channel of a node that is no channel.
 pub(super) const NO_CHANNEL: &str = "none";
@@ -44,7 +48,7 @@ pub struct Row {
     pub state: Option<String>,
     /// Messages of the channel that rules have moved to another.
     pub moved: u64,
-    /// Recipients by outcome, `ok` first, then the most frequent.
+    /// Recipients by outcome, `ok` first, then the most frequent. Where receipts come, what they report.
     pub outcomes: Vec<(String, u64)>,
     /// Recipients of the channel by the vendor's code.
     pub codes: BTreeMap<String, u64>,
@@ -80,7 +84,11 @@ fn row(scrape: &Scrape, node: String, channel: String) -> Row {
         blocked: count(BLOCKED),
         state: state(scrape, &channel),
         moved: whole(scrape.sum(SWITCHES, &[("from", channel.as_str())])),
-        outcomes: outcomes(scrape, &labels),
+        outcomes: if node.ends_with(RECEIPTS) {
+            frequent(by_label(scrape, STATUSES, &labels[1..], "status"))
+        } else {
+            frequent(by_label(scrape, MESSAGES, &labels, "outcome"))
+        },
         codes: by_label(scrape, CODES, &labels[1..], "code"),
         node,
         channel,
@@ -93,8 +101,7 @@ fn state(scrape: &Scrape, channel: &str) -> Option<String> {
     scrape.samples(STATE).find(current)?.labels.get("state").cloned()
 }
 
-fn outcomes(scrape: &Scrape, labels: &[(&str, &str)]) -> Vec<(String, u64)> {
-    let outcomes = by_label(scrape, MESSAGES, labels, "outcome");
+fn frequent(outcomes: BTreeMap<String, u64>) -> Vec<(String, u64)> {
     let mut outcomes: Vec<_> = outcomes.into_iter().filter(|(_, n)| *n > 0).collect();
     outcomes.sort_by_key(|(outcome, count)| (outcome != "ok", std::cmp::Reverse(*count)));
     outcomes

@@ -191,7 +191,7 @@ mod tests {
             assert!(all_of(&config, key).is_empty(), "{key}");
         }
         let limits = all_of(&config, "thresholds");
-        assert_eq!(limits.len(), 10, "one for each cluster but admin");
+        assert_eq!(limits.len(), 11, "one for each cluster but admin");
         for thresholds in limits {
             assert_eq!(thresholds[0]["max_retries"], 0);
         }

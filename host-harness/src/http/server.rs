@@ -24,7 +24,7 @@ pub const MAX_CONNECTIONS: usize = 4_096;
 
 /// For how long a server that closes leaves its idle HTTP/1.1 connections open. Closed at once, one may cross a request that
 /// is on its way, which is then lost; open, it takes that request and says in its answer that it is the last.
-const LINGER: Duration = Duration::from_millis(500);
+const LINGER: Duration = Duration::from_millis(50);
 
 /// How long a server rests when the operating system gives it no connection (out of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -83,6 +83,10 @@ pub async fn serve_until<H, F, B, E>(
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
         }
+    }
+    // Who is connected already, as far as the peer can tell, must not be reset together with what it has sent by now.
+    while let Ok(Ok((stream, _))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+        connections.spawn(serve_connection(stream, handler.clone(), closed.clone()));
     }
     drop(listener);
     closing.send_replace(true);

@@ -4,6 +4,7 @@
 mod check;
 mod decode;
 mod effective;
+mod records;
 mod wire;
 
 pub use decode::load;

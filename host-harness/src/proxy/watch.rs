@@ -23,18 +23,20 @@ pub enum Reloaded {
     Refused(ProxyError),
 }
 
-/// Looks at the config in `file` again and again, and at what it names; whenever something has changed, puts it in force and
-/// tells what came of it. Ends only when it is dropped.
+/// Looks at the config in `file` again and again, and at what it names; whenever something has changed, puts in force what
+/// `adapt` makes of it and tells what came of it. `current` is adapted already. Ends only when it is dropped.
 pub async fn follow(
     proxy: &ProxyHandle,
     file: &Path,
     mut current: ProxyConfig,
     environment: impl Fn(&str) -> Option<String>,
+    adapt: impl Fn(ProxyConfig) -> ProxyConfig,
     mut tell: impl FnMut(Reloaded),
 ) {
+    let load = || load(file, &environment).map(&adapt);
     let mut seen = signature(file, &current);
     // The file may have changed since `current` was read from it: starting a proxy takes a while.
-    if !load(file, &environment).is_ok_and(|config| config == current) {
+    if !load().is_ok_and(|config| config == current) {
         seen.clear();
     }
     loop {
@@ -45,7 +47,7 @@ pub async fn follow(
         }
         // Taken before the reading: what is written meanwhile is a further change.
         seen = now;
-        let reloaded = match load(file, &environment) {
+        let reloaded = match load() {
             Err(reloaded) => {
                 proxy.reload_failed();
                 reloaded

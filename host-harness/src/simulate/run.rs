@@ -9,8 +9,9 @@ use super::calls::CallsError;
 use super::report;
 use super::scenario::Scenario;
 use super::summary::Summary;
-use super::world::{Guest, Silent, World};
+use super::world::{Collector, Guest, Silent, World};
 use crate::filter::{FailurePolicy, Limits, Plugin, WorkerError};
+use crate::otlp::{self, Record};
 use crate::process::LogSink;
 use crate::vm::Module;
 
@@ -24,7 +25,12 @@ pub struct Filter {
     pub secret: String,
     /// Where its log lines go; `None` drops them.
     pub log: Option<Arc<dyn LogSink>>,
+    /// Where the records go that it exports by OTLP, in the order of virtual time; `None` drops them.
+    pub records: Option<RecordSink>,
 }
+
+/// Takes records.
+pub type RecordSink = Arc<dyn Fn(&Record) + Send + Sync>;
 
 /// A run that is over.
 pub struct Rehearsal {
@@ -78,7 +84,13 @@ fn guest(filter: &Filter) -> Guest<'_> {
         ..Plugin::default()
     };
     let silent = || Arc::new(Silent) as Arc<dyn LogSink>;
-    Guest { module: &filter.module, plugin: Arc::new(plugin), log: filter.log.clone().unwrap_or_else(silent) }
+    let cluster = otlp::records_cluster(&filter.configuration);
+    Guest {
+        module: &filter.module,
+        plugin: Arc::new(plugin),
+        log: filter.log.clone().unwrap_or_else(silent),
+        records: cluster.zip(filter.records.clone()).map(|(cluster, sink)| Collector { cluster, sink }),
+    }
 }
 
 impl Rehearsal {

@@ -19,7 +19,7 @@ use super::queue::EventQueue;
 use super::scenario::Scenario;
 use super::vendor::Vendor;
 use crate::filter::{CallId, CallResult, StreamId};
-pub(super) use setup::{Guest, Silent};
+pub(super) use setup::{Collector, Guest, Silent};
 
 /// How long the filter has, once all messages are done, to put its last counts into its metrics.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -42,6 +42,7 @@ pub(super) struct World {
     calls: Vec<Calls>,
     clusters: Vec<Rc<str>>,
     messages: HashMap<u64, Message>,
+    collector: Option<Collector>,
     call_results: HashMap<(usize, CallId), CallResult>,
     /// Whether there are no further messages.
     submitted_all: bool,

@@ -32,6 +32,11 @@ pub(crate) trait Api: Send + Sync {
     /// A send that passes the vendor's checks.
     fn example(&self) -> Example;
 
+    /// What the vendor posts to the sender when it has handed over what `answer` accepts; `None` for stand-ins that report nothing.
+    fn receipt(&self, _answer: &Answer) -> Option<Value> {
+        None
+    }
+
     /// Whether the vendor shows a recipient but one of several sends with the same message id.
     fn removes_repeats(&self) -> bool {
         false

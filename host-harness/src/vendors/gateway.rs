@@ -49,6 +49,12 @@ impl Api for Gateway {
         whole(NAME, refusal)
     }
 
+    fn receipt(&self, answer: &Answer) -> Option<Value> {
+        let body: Value = serde_json::from_slice(&answer.body).ok()?;
+        let delivery = answer.deliveries.first()?;
+        Some(json!({"id": body["id"], "to": delivery.recipient, "status": "delivered"}))
+    }
+
     fn example(&self) -> Example {
         Example {
             path: SEND,

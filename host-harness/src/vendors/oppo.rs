@@ -70,6 +70,22 @@ impl Api for Oppo {
         Example { path: UNICAST, headers: &[("content-type", "application/x-www-form-urlencoded")], body: form }
     }
 
+    fn receipt(&self, answer: &Answer) -> Option<Value> {
+        let body: Value = serde_json::from_slice(&answer.body).ok()?;
+        let ids: Vec<&Value> = match &body["data"] {
+            Value::Array(items) => items.iter().filter(|item| item["errorCode"].is_null()).collect(),
+            one => vec![one],
+        };
+        let arrived = ids.into_iter().zip(&answer.deliveries).map(|(item, delivery)| {
+            json!({
+                "messageId": item["messageId"],
+                "registrationIds": delivery.recipient,
+                "eventType": "push_arrive",
+            })
+        });
+        Some(Value::Array(arrived.collect()))
+    }
+
     /// By `app_message_id`.
     fn removes_repeats(&self) -> bool {
         true

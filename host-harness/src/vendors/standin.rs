@@ -9,7 +9,7 @@ use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::api::{Answer, Api, Verdict};
 use super::body;
@@ -18,6 +18,15 @@ use super::ledger::{Entry, Ledger};
 use super::received::Received;
 use crate::http::{Body, Connection, MAX_BODY_BYTES, full};
 
+/// What a vendor posts about messages that it has handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Whose it is: the name of the stand-in.
+    pub vendor: &'static str,
+    /// In the vendor's own words.
+    pub body: Bytes,
+}
+
 /// One vendor's stand-in.
 pub(super) struct StandIn {
     pub(super) api: &'static dyn Api,
@@ -25,6 +34,8 @@ pub(super) struct StandIn {
     fault: Mutex<Option<Active>>,
     /// What `authorization` must be, if that was said.
     credential: Mutex<Option<String>>,
+    /// Where its receipts go, if that was said.
+    receipts: Mutex<Option<mpsc::Sender<Receipt>>>,
     /// Whether connections are taken.
     pub(super) open: watch::Sender<bool>,
     number: AtomicU64,
@@ -59,6 +70,7 @@ impl StandIn {
             ledger: Arc::default(),
             fault: Mutex::new(None),
             credential: Mutex::new(None),
+            receipts: Mutex::new(None),
             open: watch::Sender::new(true),
             number: AtomicU64::new(1),
         }
@@ -76,6 +88,19 @@ impl StandIn {
 
     pub(super) fn require_credential(&self, authorization: &str) {
         *self.credential.lock().unwrap_or_else(PoisonError::into_inner) = Some(authorization.to_owned());
+    }
+
+    pub(super) fn report_to(&self, receipts: mpsc::Sender<Receipt>) {
+        *self.receipts.lock().unwrap_or_else(PoisonError::into_inner) = Some(receipts);
+    }
+
+    /// Hands on the receipt of what `answer` accepts. Where nobody takes it in time it is lost, as it is with vendors.
+    fn report(&self, answer: &Answer) {
+        let receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(receipts) = receipts.as_ref().filter(|_| !answer.deliveries.is_empty()) else { return };
+        if let Some(receipt) = self.api.receipt(answer) {
+            let _ = receipts.try_send(Receipt { vendor: self.api.name(), body: receipt.to_string().into() });
+        }
     }
 
     /// Whether a request may send; a credential that is another's is counted.
@@ -148,9 +173,13 @@ impl StandIn {
             self.ledger.accept(&answer.deliveries, self.api.removes_repeats());
         }
         let Some(hit) = hit else {
+            self.report(&answer);
             return Ok(written(entry, &answer));
         };
         tokio::time::sleep(hit.delay).await;
+        if hit.accepts {
+            self.report(&answer);
+        }
         Ok(match hit.effect {
             Effect::Delay | Effect::Refused => written(entry, &answer),
             Effect::Error(refusal) => written(entry, &with_retry(answer, &refusal)),

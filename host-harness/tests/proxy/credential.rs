@@ -43,7 +43,7 @@ async fn it_comes_and_changes_with_its_file() -> Result<()> {
     let proxy = start(config.clone(), Surroundings::default()).await?;
     assert!(seen(&proxy).await?.is_empty(), "there is no file yet");
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let following = follow(&proxy, &file, config, |_| None, |reloaded| drop(tell.send(reloaded)));
+    let following = follow(&proxy, &file, config, |_| None, |config| config, |reloaded| drop(tell.send(reloaded)));
     let acting = async {
         for value in ["Bearer one", "Bearer two"] {
             put(path, "secret", value)?;

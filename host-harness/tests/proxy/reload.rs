@@ -119,7 +119,7 @@ async fn a_file_is_followed_and_a_bad_one_changes_nothing() -> Result<()> {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     // Before anybody follows it.
     write(directory.path(), "/two", upstream)?;
-    let following = follow(&proxy, &file, config, |_| None, |reloaded| drop(tell.send(reloaded)));
+    let following = follow(&proxy, &file, config, |_| None, |config| config, |reloaded| drop(tell.send(reloaded)));
     let acting = async {
         assert!(matches!(told.recv().await, Some(Reloaded::Taken)));
         assert_eq!(get(&proxy, "/one").await?.status, 404);

@@ -8,6 +8,7 @@ use http::Request;
 use super::{Event, World};
 use crate::abi::Headers;
 use crate::filter::{CallId, CallResult, HttpCall, LocalReply, StreamId, flags};
+use crate::otlp;
 use crate::process::Clock as _;
 use crate::simulate::calls::{AnswerKey, CallsError, WireAnswer};
 use crate::simulate::driver::Reply;
@@ -185,10 +186,12 @@ impl World {
 
     /// A guest calls a vendor in the application's place, or anyone else.
     pub(super) fn guest_call(&mut self, worker: usize, call: CallId, request: HttpCall) {
-        let vendor = self.vendor_of_call(&request);
-        let (latency, result) = match vendor {
-            Some(vendor) => self.guest_sends(vendor, &request),
-            None => (OTHERS_TAKE, Ok([(":status", "200"), ("content-length", "0")].into_iter().collect())),
+        let collected = self.collect(&request);
+        let vendor = if collected.is_some() { None } else { self.vendor_of_call(&request) };
+        let (latency, result) = match (collected, vendor) {
+            (Some(answer), _) => (OTHERS_TAKE, Err(answer)),
+            (None, Some(vendor)) => self.guest_sends(vendor, &request),
+            (None, None) => (OTHERS_TAKE, Ok([(":status", "200"), ("content-length", "0")].into_iter().collect())),
         };
         let late = request.timeout.filter(|timeout| latency >= *timeout);
         let result = match (late, result) {
@@ -198,6 +201,20 @@ impl World {
         };
         self.call_results.insert((worker, call), result);
         self.events.push(self.now.after(late.unwrap_or(latency)), Event::CallAnswer(worker, call));
+    }
+
+    /// The collector's answer to an export, of which it has taken the records.
+    fn collect(&self, call: &HttpCall) -> Option<WireAnswer> {
+        let collector = self.collector.as_ref().filter(|collector| collector.cluster == call.cluster)?;
+        let (records, answer) = otlp::answer(request(&call.headers, call.body.clone())?);
+        records.iter().for_each(|record| (collector.sink)(record));
+        let mut headers = Headers::with_capacity(3, 96);
+        headers.push(":status", answer.status().as_str());
+        headers.push("content-length", answer.body().len().to_string());
+        for (name, value) in answer.headers() {
+            headers.push(name.as_str(), value);
+        }
+        Some(WireAnswer { headers, body: answer.into_body() })
     }
 
     /// The vendor that a guest's call is for, by its cluster, which has the name of the channel, or by its authority.

@@ -15,6 +15,7 @@ use crate::simulate::driver::{Driver, Woken};
 use crate::simulate::filter_view::FilterView;
 use crate::simulate::moment::{Moment, VirtualClock};
 use crate::simulate::queue::EventQueue;
+use crate::simulate::run::RecordSink;
 use crate::simulate::scenario::Scenario;
 use crate::simulate::seed::Seed;
 use crate::simulate::vendor::Vendor;
@@ -25,6 +26,14 @@ pub(in crate::simulate) struct Guest<'a> {
     pub(in crate::simulate) module: &'a Module,
     pub(in crate::simulate) plugin: Arc<Plugin>,
     pub(in crate::simulate) log: Arc<dyn LogSink>,
+    pub(in crate::simulate) records: Option<Collector>,
+}
+
+/// The cluster to which the filter exports its records, and who wants them.
+#[derive(Clone)]
+pub(in crate::simulate) struct Collector {
+    pub(in crate::simulate) cluster: String,
+    pub(in crate::simulate) sink: RecordSink,
 }
 
 /// Every cluster is there: vendors are simulated, and all others take what they get.
@@ -62,6 +71,7 @@ impl World {
             calls: scenario.channels.iter().map(|channel| Calls::new(channel, header)).collect(),
             clusters: names.iter().map(|name| Rc::from(name.as_str())).collect(),
             messages: HashMap::new(),
+            collector: guest.and_then(|guest| guest.records.clone()),
             call_results: HashMap::new(),
             submitted_all: false,
             books: Books::new(scenario.duration, scenario.channels.len()),
