@@ -8,6 +8,7 @@ use pointsman_host::envoy::{Envoy, Filter, Options, Rules, binary_from_env};
 use pointsman_host::sidecar::{self, Native, NativeOptions, Setup};
 use serde_json::{Value, json};
 
+use crate::collector::Collector;
 use crate::sidecar::Sidecar;
 use crate::upstream;
 
@@ -20,8 +21,12 @@ const RULES: &str = include_str!("../../envoy/pointsman.json");
 /// The same channels with breakers, and with failover in flight: answers wait until they have been judged.
 const WITH_RULES: &str = include_str!("../../host-harness/scenarios/rules.json");
 
-/// The cluster to which the pushes go.
+/// The cluster to which the pushes go, and the one of the collector.
 const CLUSTER: &str = "oppo";
+const COLLECTOR: &str = "otlp";
+
+/// The share of traces whose spans are exported.
+const SAMPLED: f64 = 0.1;
 
 /// Any secret will do.
 pub(crate) const SECRET: &str = "bench-bench-bench-bench";
@@ -39,6 +44,8 @@ pub(crate) enum Variant {
     Pointsman,
     /// Pointsman with rules for every channel.
     Rules,
+    /// Pointsman that exports the states of all messages, and spans of some.
+    Records,
     /// Another build of Pointsman.
     Other,
     /// Pointsman in the native proxy.
@@ -53,13 +60,14 @@ impl Variant {
             Self::Lua => "Lua",
             Self::Pointsman => "Pointsman",
             Self::Rules => "Pointsman with rules",
+            Self::Records => "Pointsman with records",
             Self::Other => "Pointsman, other build",
             Self::Native => "Pointsman in the native proxy",
         }
     }
 
     pub(crate) const fn is_pointsman(self) -> bool {
-        matches!(self, Self::Pointsman | Self::Rules | Self::Other | Self::Native)
+        matches!(self, Self::Pointsman | Self::Rules | Self::Records | Self::Other | Self::Native)
     }
 
     /// Whether what it adds to a bare Envoy means something.
@@ -74,6 +82,7 @@ pub(crate) struct Lab {
     root: PathBuf,
     other: Option<PathBuf>,
     upstream: Envoy,
+    collector: Collector,
 }
 
 impl Lab {
@@ -82,15 +91,21 @@ impl Lab {
         let binary = binary_from_env()?;
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let upstream = upstream::start(Options::new(&binary, bootstrap(&root), Filter::None)).await?;
-        Ok(Self { binary, root, other, upstream })
+        Ok(Self { binary, root, other, upstream, collector: Collector::start()? })
     }
 
     /// The variants to be measured.
     pub(crate) fn variants(&self) -> Vec<Variant> {
-        let mut variants = vec![Variant::Bare, Variant::Noop, Variant::Lua, Variant::Pointsman, Variant::Rules];
+        let mut variants =
+            vec![Variant::Bare, Variant::Noop, Variant::Lua, Variant::Pointsman, Variant::Rules, Variant::Records];
         variants.extend(self.other.as_ref().map(|_| Variant::Other));
         variants.push(Variant::Native);
         variants
+    }
+
+    /// Bytes that a record has taken on the wire so far, on average; `None` before the first.
+    pub(crate) fn bytes_per_record(&self) -> Option<f64> {
+        self.collector.bytes_per_record()
     }
 
     /// Starts a sidecar.
@@ -101,18 +116,24 @@ impl Lab {
         let filter = match variant {
             Variant::Bare | Variant::Lua | Variant::Native => Filter::None,
             Variant::Noop => Filter::Wasm(self.root.join("target/noop.wasm")),
-            Variant::Pointsman | Variant::Rules => Filter::Wasm(self.root.join("target/pointsman.wasm")),
+            Variant::Pointsman | Variant::Rules | Variant::Records => {
+                Filter::Wasm(self.root.join("target/pointsman.wasm"))
+            }
             Variant::Other => Filter::Wasm(self.other.clone().context("there is no other build")?),
         };
         let mut options = Options::new(&self.binary, bootstrap(&self.root), filter);
         options = options.upstream(CLUSTER, self.upstream.outbound());
+        options = options.upstream(COLLECTOR, self.collector.addr());
         options.log_level = log_level.map(ToOwned::to_owned);
         if variant == Variant::Lua {
             options.edit = Some(Box::new(insert_lua));
         }
         if variant.is_pointsman() {
-            let rules = if variant == Variant::Rules { WITH_RULES } else { RULES };
-            options.rules = Rules::Config(rules.to_owned());
+            options.rules = Rules::Config(match variant {
+                Variant::Rules => WITH_RULES.to_owned(),
+                Variant::Records => with_records()?,
+                _ => RULES.to_owned(),
+            });
             options.secret = Some(SECRET.to_owned());
         }
         let envoy = Envoy::start(options).await.with_context(|| format!("{} does not start", variant.name()))?;
@@ -137,6 +158,14 @@ impl Lab {
         };
         Native::start(options).await.context("the native proxy does not start")
     }
+}
+
+/// The rules of the example, and the collector.
+fn with_records() -> Result<String> {
+    let mut rules: Value = serde_json::from_str(RULES)?;
+    rules["records"] = json!({ "cluster": COLLECTOR });
+    rules["sample_ratio"] = json!(SAMPLED);
+    Ok(rules.to_string())
 }
 
 fn bootstrap(root: &Path) -> PathBuf {

@@ -4,6 +4,7 @@
 //! Single runs of one variant after the other differ by more than what is to be measured. So every round loads all
 //! variants at once on one CPU and compares them with each other; only ratios mean anything from one run to the next.
 
+mod collector;
 mod cpu;
 mod idle;
 mod lab;
@@ -114,6 +115,7 @@ async fn measure(args: &Args, lab: &Lab, settings: &Settings) -> Result<Report> 
         report.add(round)?;
         order.rotate_left(1);
     }
+    report.bytes_per_record = lab.bytes_per_record();
     report.idle = Some(Idle::measure(lab).await?);
     Ok(report)
 }

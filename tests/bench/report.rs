@@ -10,8 +10,15 @@ use crate::lab::Variant;
 use crate::round::{Round, Settings};
 use crate::spread::Spread;
 
-/// The targets: what Pointsman may add, as a multiple of what another variant adds.
-const TARGETS: [(Variant, f64); 2] = [(Variant::Noop, 2.5), (Variant::Lua, 1.0)];
+/// The targets: what a variant may add, as a multiple of what another one adds.
+const TARGETS: [(Variant, Variant, f64); 3] = [
+    (Variant::Pointsman, Variant::Noop, 2.5),
+    (Variant::Pointsman, Variant::Lua, 1.0),
+    (Variant::Records, Variant::Noop, 3.2),
+];
+
+/// The most bytes that a record may take on the wire, uncompressed.
+const RECORD_TARGET: f64 = 420.0;
 
 /// The least that the native proxy does for Envoy's one request per second and core with the same filter.
 const NATIVE_TARGET: f64 = 0.5;
@@ -26,13 +33,15 @@ const BLOCK_END: &str = "<!-- end of bench -->";
 pub(crate) struct Report {
     settings: Settings,
     rounds: Vec<Round>,
+    /// What a record takes on the wire.
+    pub(crate) bytes_per_record: Option<f64>,
     /// What the native proxy needs when there is nothing to do.
     pub(crate) idle: Option<Idle>,
 }
 
 impl Report {
     pub(crate) const fn new(settings: &Settings) -> Self {
-        Self { settings: *settings, rounds: Vec::new(), idle: None }
+        Self { settings: *settings, rounds: Vec::new(), bytes_per_record: None, idle: None }
     }
 
     /// Adds a round.
@@ -67,13 +76,16 @@ impl Report {
     /// If a target is missed, those of Envoy by more than the tolerance; names every such target.
     pub(crate) fn check(&self) -> Result<()> {
         let mut missed = Vec::new();
-        for (other, target) in TARGETS {
-            let ratio = self.ratio(Variant::Pointsman, other).context("nothing was measured")?.median;
-            let (limit, other) = (target * TOLERANCE, other.name());
+        for (variant, other, target) in TARGETS {
+            let ratio = self.ratio(variant, other).context("nothing was measured")?.median;
+            let (limit, variant, other) = (target * TOLERANCE, variant.name(), other.name());
             if ratio > limit {
                 let targets = format!("target {target}, limit {limit:.2}");
-                missed.push(format!("Pointsman adds {ratio:.2} times what {other} adds ({targets})"));
+                missed.push(format!("{variant} adds {ratio:.2} times what {other} adds ({targets})"));
             }
+        }
+        if let Some(bytes) = self.bytes_per_record.filter(|bytes| *bytes > RECORD_TARGET) {
+            missed.push(format!("a record takes {bytes:.0} bytes (target {RECORD_TARGET})"));
         }
         if let Some(Spread { median, .. }) = self.native_share().filter(|share| share.median < NATIVE_TARGET) {
             missed.push(format!("the native proxy does {median:.2} times what Envoy does (target {NATIVE_TARGET})"));
@@ -129,6 +141,9 @@ impl fmt::Display for Report {
         if let Some(ratio) = self.ratio(Variant::Other, Variant::Pointsman) {
             write!(f, " The other build adds {ratio:.3} times what this one adds.")?;
         }
+        if let Some(bytes) = self.bytes_per_record {
+            write!(f, " A record takes {bytes:.0} bytes on the wire, uncompressed.")?;
+        }
         if let Some(share) = self.native_share() {
             write!(
                 f,
@@ -155,12 +170,15 @@ mod tests {
     use super::*;
     use crate::round::Done;
 
+    /// With records it takes as much as without.
     fn report(costs: &[[u64; 4]]) -> Report {
         let settings = Settings { cpu: 0, connections: 16, length: Duration::from_secs(1) };
         let mut report = Report::new(&settings);
         for costs in costs {
-            let variants = [Variant::Bare, Variant::Noop, Variant::Lua, Variant::Pointsman];
-            let done = costs.map(|us| Done { pushes: 10, cpu: Duration::from_micros(us * 10) });
+            let variants = [Variant::Bare, Variant::Noop, Variant::Lua, Variant::Pointsman, Variant::Records];
+            let [bare, noop, lua, pointsman] = *costs;
+            let done = [bare, noop, lua, pointsman, pointsman];
+            let done = done.map(|us| Done { pushes: 10, cpu: Duration::from_micros(us * 10) });
             let round = Round { done: variants.into_iter().zip(done).collect(), elapsed: Duration::from_millis(5) };
             report.add(round).unwrap();
         }
@@ -182,6 +200,15 @@ mod tests {
         let too_much = report(&[[40, 48, 64, 64]]).check().unwrap_err();
         assert!(too_much.to_string().contains("3.00 times what Wasm that does nothing adds"), "{too_much}");
         assert!(report(&[[40, 50, 51, 54]]).check().is_err());
+    }
+
+    #[test]
+    fn records_are_held_against_their_length() {
+        let mut report = report(&[[40, 48, 64, 60]]);
+        report.bytes_per_record = Some(420.0);
+        assert!(report.check().is_ok());
+        report.bytes_per_record = Some(421.0);
+        assert!(report.check().unwrap_err().to_string().contains("a record takes 421 bytes"));
     }
 
     #[test]

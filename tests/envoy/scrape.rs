@@ -19,7 +19,7 @@ const RULES: &str = r#"{
 }"#;
 
 /// Every metric with its labels.
-const METRICS: [(&str, &[&str]); 17] = [
+const METRICS: [(&str, &[&str]); 18] = [
     ("pointsman_build_info", &["version"]),
     ("pointsman_business_value_total", &["business", "outcome"]),
     ("pointsman_bypassed_total", &["reason"]),
@@ -35,6 +35,7 @@ const METRICS: [(&str, &[&str]); 17] = [
     ("pointsman_node_messages_total", &["business", "channel", "node", "outcome"]),
     ("pointsman_node_on_time_total", &["channel", "met", "node"]),
     ("pointsman_records_dropped_total", &["reason"]),
+    ("pointsman_stitches_total", &["result"]),
     ("pointsman_trace_contexts_total", &["result"]),
     ("pointsman_vendor_codes_total", &["channel", "code"]),
 ];

@@ -1,13 +1,16 @@
 //! What the end-to-end tests share: a bed of stand-in vendors, a stand-in service and a real Envoy between them.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
+pub mod app;
 pub mod bodies;
+pub mod collector;
 pub mod context;
 pub mod counts;
 pub mod exchanges;
 pub mod load;
 pub mod pair;
 pub mod pushes;
+pub mod queue;
 pub mod recorder;
 pub mod usage;
 pub mod wire;
@@ -70,6 +73,11 @@ impl Setup {
             edit: None,
             upstreams: Vec::new(),
         }
+    }
+
+    /// With a collector of records.
+    pub fn collector(self, addr: SocketAddr) -> Self {
+        self.upstream("otlp", addr, Protocol::AsShipped)
     }
 
     /// With a cluster that leads elsewhere than to its stand-in.

@@ -37,6 +37,16 @@ pub fn oppo(id: &str) -> Request<Bytes> {
     oppo_form("unicast", "message", &oppo_message(id))
 }
 
+/// To one device of OPPO's. The message has no id.
+pub fn oppo_nameless(registration: &str) -> Request<Bytes> {
+    let message = json!({
+        "target_type": 2,
+        "target_value": registration,
+        "notification": {"title": "t", "content": "c"},
+    });
+    oppo_form("unicast", "message", &message)
+}
+
 /// To one device for each message id, all in one call.
 pub fn oppo_batch(ids: &[&str]) -> Request<Bytes> {
     let messages: Vec<Value> = ids.iter().map(|id| oppo_message(id)).collect();

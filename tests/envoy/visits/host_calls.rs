@@ -87,15 +87,19 @@ async fn an_exchange_asks_envoy_for_no_more_than_it_must() {
     bed.outbound(nowhere).await;
     let seen = ended(&bed, 3).await;
     let head = ["proxy_get_header_map_pairs", "proxy_get_property"];
+    // What the first few requests have left with: Envoy's own tracer may have written over it.
+    let left = ["proxy_get_header_map_pairs"];
     let held_and_derived = [
         &head[..],
-        &["clock_time_get", "proxy_get_buffer_bytes", "proxy_replace_header_map_value"],
+        &["clock_time_get", "proxy_get_buffer_bytes", "proxy_get_shared_data", "proxy_replace_header_map_value"],
         &["proxy_get_header_map_pairs", "proxy_get_buffer_bytes", "clock_time_get", "proxy_record_metric"],
+        &left[..],
     ];
     let continued_without_a_body = [
         &head[..],
         &["clock_time_get", "proxy_replace_header_map_value"],
         &["proxy_get_header_map_pairs", "clock_time_get", "proxy_record_metric"],
+        &left[..],
     ];
     assert_eq!(seen, [held_and_derived.concat(), continued_without_a_body.concat(), head.to_vec()]);
 }
