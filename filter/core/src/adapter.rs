@@ -220,6 +220,11 @@ pub struct Receipt {
     /// Where the vendor's word for the status stands.
     #[serde(default)]
     pub status: Vec<SourceWire>,
+    /// Where it stands when that has happened.
+    #[serde(default)]
+    pub time: Vec<SourceWire>,
+    /// The zone of times that name none, as their distance from UTC, such as `+08:00`; left out, UTC.
+    pub time_zone: Option<String>,
     /// The vendor's words of each status by its name. One that ends in `*` stands for all that start so.
     #[serde(default)]
     pub words: BTreeMap<String, Vec<String>>,

@@ -5,12 +5,16 @@ use crate::extract::{Rank, Sensitive};
 use crate::few;
 use crate::json::At;
 use crate::lifecycle::{Lifecycle, Status};
+use crate::time::{WallClock, parse_stamp};
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 /// More reports of one receipt are not kept; those that there are count.
 pub const MAX_REPORTS: usize = 1_000;
 /// More values of one receipt are not looked at.
 const MAX_VALUES: usize = 8_000;
+/// A time further ahead of ours is not one: clocks differ, but not so much.
+const MAX_AHEAD: Duration = Duration::from_secs(24 * 3_600);
 /// An id or a word longer than this is not one.
 const MAX_VALUE_BYTES: usize = 1_024;
 
@@ -25,6 +29,8 @@ pub enum ReceiptField {
     Country,
     /// The vendor's word for what became of it.
     Status,
+    /// When that has happened.
+    Time,
 }
 
 /// What one receipt has told so far.
@@ -86,6 +92,8 @@ pub struct Reported {
     pub recipient: Option<Sensitive>,
     /// What became of it.
     pub status: Status,
+    /// When that has happened, if the vendor says so.
+    pub at: Option<WallClock>,
 }
 
 /// A compiled [`adapter::Receipt`], without the sources, which are part of its route's reader.
@@ -100,11 +108,13 @@ pub struct Receipt {
     families: Vec<(Box<str>, Status)>,
     ignored: Vec<Box<str>>,
     otherwise: Option<Status>,
+    /// Of times that name no zone, in seconds ahead of UTC.
+    offset_s: i64,
 }
 
 impl Receipt {
-    /// What an unknown status would say is nothing: validation reports it.
-    pub(crate) fn new(wire: &adapter::Receipt, opaque: u32, lifecycle: &Lifecycle) -> Self {
+    /// What an unknown status would say is nothing: validation reports it. `offset_s` is what `time_zone` stands for.
+    pub(crate) fn new(wire: &adapter::Receipt, opaque: u32, offset_s: i64, lifecycle: &Lifecycle) -> Self {
         let mut this = Self {
             recipient_kind: wire.recipient_kind,
             opaque,
@@ -113,6 +123,7 @@ impl Receipt {
             families: Vec::new(),
             ignored: wire.ignored.iter().map(|word| word.to_lowercase().into()).collect(),
             otherwise: wire.otherwise.as_deref().and_then(|name| lifecycle.by_name(name)),
+            offset_s,
         };
         for (name, words) in &wire.words {
             let Some(status) = lifecycle.by_name(name) else { continue };
@@ -128,8 +139,8 @@ impl Receipt {
         this
     }
 
-    /// The statuses that a receipt reports: one per recipient, or one per report that names none.
-    pub fn statuses(&self, told: &Told) -> Vec<Reported> {
+    /// The statuses that a receipt reports, which has come at `arrived`: one per recipient, or one per report that names none.
+    pub fn statuses(&self, told: &Told, arrived: WallClock) -> Vec<Reported> {
         let mut statuses = Vec::new();
         let (reports, outside) = told.reports();
         for own in reports {
@@ -138,7 +149,8 @@ impl Receipt {
             let vendor_id = of(ReceiptField::VendorId, &own, &outside).first().map(|id| id.expose().to_owned());
             let recipients = of(ReceiptField::Recipient, &own, &outside);
             let country = of(ReceiptField::Country, &own, &outside).first().map(|code| code.expose());
-            let report = |recipient| Reported { vendor_id: vendor_id.clone(), recipient, status };
+            let at = of(ReceiptField::Time, &own, &outside).first().and_then(|text| self.time(text.expose(), arrived));
+            let report = |recipient| Reported { vendor_id: vendor_id.clone(), recipient, status, at };
             if recipients.is_empty() {
                 statuses.push(report(None));
             }
@@ -155,6 +167,10 @@ impl Receipt {
         }
         statuses.truncate(MAX_REPORTS);
         statuses
+    }
+
+    fn time(&self, text: &str, arrived: WallClock) -> Option<WallClock> {
+        parse_stamp(text, self.offset_s).filter(|time| *time <= arrived.after(MAX_AHEAD))
     }
 
     /// What a word means. Where words are told, a report without one says nothing.

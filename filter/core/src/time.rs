@@ -5,8 +5,10 @@ use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
 mod rfc3339;
+mod stamp;
 
 pub use rfc3339::{format_rfc3339, parse_rfc3339};
+pub use stamp::parse_stamp;
 
 /// An instant of the host's monotonic clock, in nanoseconds since an arbitrary start shared by the whole process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,15 +26,18 @@ impl Monotonic {
     }
 }
 
+/// Unix time stamps from here on are milliseconds: as seconds, it is the year 5138.
+const FIRST_MILLIS: u64 = 100_000_000_000;
+
 /// A point in time by the calendar, in nanoseconds since 1970. It may jump; never subtract two to time a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WallClock(pub u64);
 
 impl WallClock {
-    /// Reads a Unix time stamp in seconds or milliseconds, told apart by its size: as seconds, 10^11 is the year 5138.
+    /// Reads a Unix time stamp in seconds or milliseconds, told apart by its size.
     pub fn from_unix(stamp: &str) -> Option<Self> {
         let stamp: u64 = stamp.parse().ok()?;
-        let millis = if stamp < 100_000_000_000 { stamp.checked_mul(1_000)? } else { stamp };
+        let millis = if stamp < FIRST_MILLIS { stamp.checked_mul(1_000)? } else { stamp };
         millis.checked_mul(1_000_000).map(Self)
     }
 

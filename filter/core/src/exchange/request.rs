@@ -306,7 +306,7 @@ impl RequestState {
         self.release_trace(worker, shell);
         let ruling = self.ruling;
         let mut visit = self.into_visit(worker)?;
-        visit.settle(worker);
+        visit.settle(worker, shell);
         // What waits has not gone anywhere.
         if !waits {
             stitch::settle(&mut visit, worker, shell);

@@ -10,6 +10,7 @@ mod records;
 mod relays;
 mod scenario;
 mod stitching;
+mod times;
 mod trace;
 mod visits;
 mod world;

@@ -255,10 +255,10 @@ impl Visit {
     }
 
     /// The request has said all that it will.
-    pub(super) fn settle(&mut self, worker: &mut Worker) {
+    pub(super) fn settle(&mut self, worker: &mut Worker, shell: &mut dyn Shell) {
         let route = worker.plan.route(self.route);
         if let Some(receipt) = route.and_then(|route| route.receipt.as_ref()) {
-            self.reported = receipt.statuses(&std::mem::take(&mut self.facts.receipt));
+            self.reported = receipt.statuses(&std::mem::take(&mut self.facts.receipt), shell.wall_clock());
         }
         if self.is_dry_run(worker) {
             self.operation = Some(OperationKind::DryRun);

@@ -72,6 +72,7 @@ impl Memory {
 mod tests {
     use super::*;
     use crate::roster::tests::Store;
+    use crate::trace::{SpanId, TraceId};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::time::Duration;
@@ -95,6 +96,28 @@ mod tests {
         (last, conflicts)
     }
 
+    /// Where reports in this order end that tell their times, in seconds, and which conflicts are then known.
+    fn life(reports: &[(usize, u64)], is_tied: bool) -> (Option<Status>, Vec<(Status, Status)>) {
+        let (lifecycle, mut shared) = (Lifecycle::builtin(), Store::default());
+        let memory = Memory::new(16, Duration::from_secs(600));
+        let sent = Tied {
+            message_id: "order-42".to_owned(),
+            tenant: None,
+            trace: TraceId::from_bytes([1; 16]).unwrap(),
+            span: SpanId::from_bytes([1; 8]).unwrap(),
+            sent_at: WallClock(0),
+        };
+        let (of, tied) = (("oppo", "v-1", None), Some(&sent).filter(|_| is_tied));
+        let mut last = None;
+        for (index, second) in reports {
+            let event = (REPORTED[*index], WallClock(second * 1_000_000_000));
+            last = memory.report(&lifecycle, of, event, tied, Monotonic(1), &mut shared).after;
+        }
+        let found = memory.lives.find(&memory.slot("life", ["oppo", "v-1", ""]), Monotonic(1), &mut shared).unwrap();
+        let life = Life::decode(&found).unwrap();
+        (last, life.conflicts(&lifecycle).collect())
+    }
+
     proptest! {
         #[test]
         fn any_order_and_repetition_of_receipts_ends_in_the_same(
@@ -107,6 +130,20 @@ mod tests {
             })
         ) {
             prop_assert_eq!(end(&one), end(&other));
+        }
+
+        #[test]
+        fn where_receipts_tell_their_times_any_order_and_repetition_leaves_the_same_life(
+            (one, other) in prop::collection::vec((0..REPORTED.len(), 1..20_u64), 1..8).prop_flat_map(|reports| {
+                let again = prop::collection::vec(prop::sample::select(reports.clone()), 0..8);
+                (Just(reports.clone()), (Just(reports).prop_shuffle(), again).prop_map(|(mut order, again)| {
+                    order.extend(again);
+                    order
+                }))
+            }),
+            is_tied in any::<bool>(),
+        ) {
+            prop_assert_eq!(life(&one, is_tied), life(&other, is_tied));
         }
     }
 }

@@ -14,6 +14,18 @@ pub fn parse_rfc3339(text: &str) -> Option<WallClock> {
     let rest = rest.strip_prefix(['T', 't'])?;
     let (time, rest) = rest.split_at_checked(8)?;
     let (nanos, offset) = fraction(rest)?;
+    instant(date, time, nanos, offset_s(offset)?)
+}
+
+/// Reads `YYYY-MM-DD hh:mm:ss`, with or without a fraction, of clocks that are `offset_s` seconds ahead of UTC.
+pub(super) fn parse_local(text: &str, offset_s: i64) -> Option<WallClock> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let (time, rest) = rest.strip_prefix(' ')?.split_at_checked(8)?;
+    let nanos = if rest.is_empty() { 0 } else { nanos(rest.strip_prefix('.')?)? };
+    instant(date, time, nanos, offset_s)
+}
+
+fn instant(date: &str, time: &str, nanos: u64, offset_s: i64) -> Option<WallClock> {
     let [year, month, day] = numbers(date, "-", [4, 2, 2])?;
     let [hour, minute, second] = numbers(time, ":", [2, 2, 2])?;
     let is_date = (1..=12).contains(&month) && (1..=days_of_month(year, month)).contains(&day);
@@ -22,7 +34,7 @@ pub fn parse_rfc3339(text: &str) -> Option<WallClock> {
         return None;
     }
     let of_day = hour * 3_600 + minute * 60 + second;
-    let seconds = days(year, month, day) * DAY_S + of_day - offset_s(offset)?;
+    let seconds = days(year, month, day) * DAY_S + of_day - offset_s;
     u64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?.checked_add(nanos).map(WallClock)
 }
 
@@ -35,14 +47,22 @@ pub fn format_rfc3339(time: WallClock) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// The nanoseconds of a fraction, if there is one, and what follows it. More digits than nine say nothing more.
+/// The nanoseconds of a fraction, if there is one, and what follows it.
 fn fraction(text: &str) -> Option<(u64, &str)> {
     let Some(rest) = text.strip_prefix('.') else { return Some((0, text)) };
     let end = rest.find(|c: char| !c.is_ascii_digit())?;
     let (digits, rest) = rest.split_at_checked(end)?;
+    Some((nanos(digits)?, rest))
+}
+
+/// The nanoseconds of the digits of a fraction. More than nine say nothing more.
+pub(super) fn nanos(digits: &str) -> Option<u64> {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let kept = digits.get(..9.min(digits.len()))?;
     let unit = 10_u64.checked_pow(9_u32.checked_sub(u32::try_from(kept.len()).ok()?)?)?;
-    Some((kept.parse::<u64>().ok()?.checked_mul(unit)?, rest))
+    kept.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 fn offset_s(text: &str) -> Option<i64> {

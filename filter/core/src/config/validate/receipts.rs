@@ -10,6 +10,7 @@ use crate::extract::{Field, ReaderBuilder};
 use crate::path::PathPattern;
 use crate::plan::{Node, NodeId, Route};
 use crate::receipt::{Receipt, ReceiptField};
+use crate::time::parse_zone;
 use std::time::Duration;
 
 const DEFAULT_LIMIT: Duration = Duration::from_millis(500);
@@ -80,6 +81,7 @@ fn route(builder: &mut Builder<'_>, receipt: &adapter::Receipt, node: NodeId, pa
         (ReceiptField::Recipient, "recipients", &receipt.recipients),
         (ReceiptField::Country, "country", &receipt.country),
         (ReceiptField::Status, "status", &receipt.status),
+        (ReceiptField::Time, "time", &receipt.time),
     ];
     for (field, name, list) in lists {
         let sources = compile(list.iter().enumerate(), &format!("{at}.{name}"), captures, builder.faults);
@@ -90,6 +92,14 @@ fn route(builder: &mut Builder<'_>, receipt: &adapter::Receipt, node: NodeId, pa
     let when_bits = add_conditions(&mut reader, 0, &when, &format!("{at}.when"), captures, builder.faults);
     let opaque_bits =
         add_conditions(&mut reader, when.len(), &opaque, &format!("{at}.opaque"), captures, builder.faults);
+    let offset_s = match &receipt.time_zone {
+        None => 0,
+        Some(zone) => parse_zone(zone).unwrap_or_else(|| {
+            let fault = "is no time zone: write its distance from UTC, such as \"+08:00\"";
+            builder.faults.add(format!("{at}.time_zone"), fault);
+            0
+        }),
+    };
     Route {
         node,
         channel: None,
@@ -101,7 +111,7 @@ fn route(builder: &mut Builder<'_>, receipt: &adapter::Receipt, node: NodeId, pa
         when: when_bits,
         dry_run: 0,
         message: None,
-        receipt: Some(Receipt::new(receipt, opaque_bits, &builder.plan.lifecycle)),
+        receipt: Some(Receipt::new(receipt, opaque_bits, offset_s, &builder.plan.lifecycle)),
         shown: Vec::new(),
         classifier: classifier(&crate::adapter::Response::default(), at, builder.faults),
         id_promised: false,

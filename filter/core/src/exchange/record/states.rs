@@ -146,7 +146,7 @@ fn reported(visit: &Visit, ending: &Ending<'_>, tied: &[Option<Tied>], worker: &
         let recipient = reported.recipient.as_ref();
         let conflict = reported.vendor_id.as_deref().filter(|_| place < MAX_TIED).and_then(|id| {
             let of = (&*node.channel, id, recipient.map(|recipient| recipient.expose()));
-            let event = (reported.status, UNTIMED);
+            let event = (reported.status, reported.at.unwrap_or(UNTIMED));
             worker.memory.report(&plan.lifecycle, of, event, tied, ending.now, shell.shared()).conflict
         });
         if let Some((from, to)) = conflict {
@@ -163,7 +163,7 @@ fn reported(visit: &Visit, ending: &Ending<'_>, tied: &[Option<Tied>], worker: &
         };
         let mut attributes = attributes(visit, &state, reported.status, worker);
         attributes.put_some("push.tenant", tenant.filter(|_| visit.foreign_tenant(worker).is_none()));
-        let mut log = log(Event::STATUS, visit, ending.at, attributes);
+        let mut log = log(Event::STATUS, visit, reported.at.unwrap_or(ending.at), attributes);
         log.is_error = reported.status == Status::Failed || conflict.is_some();
         if let Some(tied) = tied {
             log.trace = Some((tied.trace, Some(tied.span), Default::default()));
