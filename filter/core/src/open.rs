@@ -12,6 +12,9 @@ use std::time::Duration;
 /// limits of connections and requests are far below.
 pub const MAX_OPEN_VISITS: usize = 65_536;
 
+/// Of more messages of one visit the ids are not kept for as long as it is open.
+pub const MAX_NAMED: usize = 16;
+
 /// Names one open visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenId(usize);
@@ -27,8 +30,8 @@ struct Open {
 /// Whose an open visit is, should it have to be told before it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// The message, if the visit is one message's.
-    pub message_id: Option<String>,
+    /// The messages, of many the first [`MAX_NAMED`].
+    pub message_ids: Vec<String>,
     /// Its tenant, if that is not the config's.
     pub tenant: Option<String>,
     /// The visit's own span.

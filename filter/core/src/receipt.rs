@@ -7,14 +7,11 @@ use crate::json::At;
 use crate::lifecycle::{Lifecycle, Status};
 use crate::time::{WallClock, parse_stamp};
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 /// More reports of one receipt are not kept; those that there are count.
 pub const MAX_REPORTS: usize = 1_000;
 /// More values of one receipt are not looked at.
 const MAX_VALUES: usize = 8_000;
-/// A time further ahead of ours is not one: clocks differ, but not so much.
-const MAX_AHEAD: Duration = Duration::from_secs(24 * 3_600);
 /// An id or a word longer than this is not one.
 const MAX_VALUE_BYTES: usize = 1_024;
 
@@ -92,7 +89,7 @@ pub struct Reported {
     pub recipient: Option<Sensitive>,
     /// What became of it.
     pub status: Status,
-    /// When that has happened, if the vendor says so.
+    /// When that has happened, by the vendor's clock, if the vendor says so.
     pub at: Option<WallClock>,
 }
 
@@ -139,8 +136,8 @@ impl Receipt {
         this
     }
 
-    /// The statuses that a receipt reports, which has come at `arrived`: one per recipient, or one per report that names none.
-    pub fn statuses(&self, told: &Told, arrived: WallClock) -> Vec<Reported> {
+    /// The statuses that a receipt reports: one per recipient, or one per report that names none.
+    pub fn statuses(&self, told: &Told) -> Vec<Reported> {
         let mut statuses = Vec::new();
         let (reports, outside) = told.reports();
         for own in reports {
@@ -149,7 +146,8 @@ impl Receipt {
             let vendor_id = of(ReceiptField::VendorId, &own, &outside).first().map(|id| id.expose().to_owned());
             let recipients = of(ReceiptField::Recipient, &own, &outside);
             let country = of(ReceiptField::Country, &own, &outside).first().map(|code| code.expose());
-            let at = of(ReceiptField::Time, &own, &outside).first().and_then(|text| self.time(text.expose(), arrived));
+            let times = of(ReceiptField::Time, &own, &outside);
+            let at = times.first().and_then(|text| parse_stamp(text.expose(), self.offset_s));
             let report = |recipient| Reported { vendor_id: vendor_id.clone(), recipient, status, at };
             if recipients.is_empty() {
                 statuses.push(report(None));
@@ -167,10 +165,6 @@ impl Receipt {
         }
         statuses.truncate(MAX_REPORTS);
         statuses
-    }
-
-    fn time(&self, text: &str, arrived: WallClock) -> Option<WallClock> {
-        parse_stamp(text, self.offset_s).filter(|time| *time <= arrived.after(MAX_AHEAD))
     }
 
     /// What a word means. Where words are told, a report without one says nothing.

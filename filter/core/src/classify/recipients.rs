@@ -90,8 +90,8 @@ fn sort(list: &mut [usize], less: &dyn Fn(usize, usize) -> bool) {
 }
 
 /// What became of each of `recipients`, in their order: as the answer says by name, then by place, and the others what it
-/// says of all that it does not name; one entry for a request that names nobody. `message_ids` are those of the same request; `kind` and `country` tell when two
-/// names are one recipient.
+/// says of all that it does not name; one entry for a request that names nobody. `message_ids` are those of the same
+/// request; `kind` and `country` tell when two names are one recipient.
 pub fn of_recipients<'a>(
     verdict: &'a Verdict,
     recipients: &[Sensitive],

@@ -73,10 +73,7 @@ impl Arrived {
 
     /// A context that can be continued.
     pub(super) fn continued(&self) -> Option<&TraceParent> {
-        match &self.incoming {
-            Incoming::Valid(context) if !self.edge => Some(context),
-            _ => None,
-        }
+        self.incoming.valid().filter(|_| !self.edge)
     }
 
     /// Continues the incoming context with a span of our own.
@@ -119,9 +116,7 @@ impl Arrived {
             return None;
         };
         // What the public says of a trace is not believed, and still worth a look.
-        if let Incoming::Valid(context) = self.incoming {
-            trace.links.push(context);
-        }
+        trace.links.extend(self.incoming.valid());
         worker.trace_result(result);
         if self.stray_parents && worker.tracers.of(self.direction).writes() {
             effects.commands.push(remove("traceparent"));

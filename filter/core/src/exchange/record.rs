@@ -3,15 +3,12 @@
 use super::Shell;
 use super::visit::Visit;
 use crate::classify::Verdict;
-use crate::event::Event;
-use crate::export::RecordKind;
 use crate::hold::StreamId;
 use crate::otlp::{Attributes, Link, Log, Span};
-use crate::outcome::Fate;
 use crate::plan::{Direction, Node};
 use crate::receipt::Reported;
 use crate::time::{Monotonic, WallClock};
-use crate::trace::{Incoming, Seen, TraceParent};
+use crate::trace::TraceParent;
 use crate::worker::{TraceResult, Worker};
 use std::rc::Rc;
 use std::time::Duration;
@@ -43,10 +40,20 @@ pub(crate) struct Untold {
     span: Option<Box<Span>>,
 }
 
-/// Tells all that a visit has come to.
-pub(super) fn of_exit(visit: &Visit, ending: &Ending<'_>, worker: &mut Worker, shell: &mut dyn Shell) {
+/// Tells what has become of the messages of a visit, and makes its span, if that is to be told.
+pub(super) fn of_exit(
+    visit: &Visit,
+    ending: &Ending<'_>,
+    worker: &mut Worker,
+    shell: &mut dyn Shell,
+) -> Option<Box<Span>> {
     let tied = states::tied(visit, ending, worker, shell);
-    let span = span::of(visit, ending, &tied, worker, shell).map(Box::new);
+    states::of(visit, ending, &tied, worker, shell);
+    span::of(visit, ending, &tied, worker, shell).map(Box::new)
+}
+
+/// Tells the span, now or once it is known what the request has left with, where that is worth a look.
+pub(super) fn tell_or_look(visit: &Visit, span: Option<Box<Span>>, now: Monotonic, worker: &mut Worker) {
     // A call of our own is written by nobody else.
     let direction = visit.direction.filter(|direction| worker.tracers.of(*direction).looks());
     if let Some(direction) = direction.filter(|_| worker.untold.len() < MAX_UNTOLD) {
@@ -54,10 +61,7 @@ pub(super) fn of_exit(visit: &Visit, ending: &Ending<'_>, worker: &mut Worker, s
         let has_left = visit.has_left;
         worker.untold.push(Untold { stream: visit.stream, direction, has_left, written, came: visit.came, span });
     } else if let Some(span) = span {
-        worker.tell_span(*span, ending.now);
-    }
-    if worker.tells_records() {
-        states::of(visit, ending, &tied, worker, shell);
+        worker.tell_span(*span, now);
     }
 }
 
@@ -65,17 +69,14 @@ pub(super) fn of_exit(visit: &Visit, ending: &Ending<'_>, worker: &mut Worker, s
 pub(super) fn tell_the_rest(stream: StreamId, worker: &mut Worker, shell: &mut dyn Shell) {
     while let Some(place) = worker.untold.iter().position(|untold| untold.stream == stream) {
         let Untold { direction, has_left, written, came, span, .. } = worker.untold.swap_remove(place);
-        let out = match shell.went_out_with().filter(|_| has_left) {
-            Some(Incoming::Valid(out)) => Some(Some(out)),
-            Some(_) => Some(None),
-            None => None,
-        };
-        let seen = out.map(|out| worker.tracers.of(direction).saw(written.as_ref(), came.as_ref(), out.as_ref()));
-        if matches!(seen, Some(Seen::Theirs(_))) {
+        let out = has_left.then(|| shell.went_out_with()).flatten();
+        let tracer = worker.tracers.of(direction);
+        let theirs = out.and_then(|out| tracer.saw(written.as_ref(), came.as_ref(), out.valid()));
+        if theirs.is_some() {
             worker.trace_result(TraceResult::Observed);
         }
         if let Some(mut span) = span {
-            if let Some(Seen::Theirs(context)) = seen {
+            if let Some(context) = theirs {
                 observe(&mut span, &context);
             }
             worker.tell_span(*span, shell.now());
@@ -87,12 +88,11 @@ pub(super) fn tell_the_rest(stream: StreamId, worker: &mut Worker, shell: &mut d
 pub(super) fn of_departure(visit: &Visit, worker: &mut Worker, shell: &mut dyn Shell) {
     let plan = Rc::clone(&worker.plan);
     let (Some(records), Some(node)) = (&plan.settings.records, plan.node(visit.node)) else { return };
-    visit.name(worker);
+    let name = visit.name(worker);
     if node.enter {
-        let at = shell.wall_clock();
-        let log = log(Event::ENTER, visit, at, of_enter(visit, node, worker));
-        worker.tell(RecordKind::Enter, log, visit.entered);
+        worker.tell_enter((visit.node, visit.business), &name, None, (visit.entered, shell.wall_clock()));
     }
+    visit.is_of(name, worker);
     if records.sending && visit.is_vendor_send() {
         let at = shell.wall_clock();
         states::sending(visit, at, worker);
@@ -109,14 +109,6 @@ fn observe(span: &mut Span, context: &TraceParent) {
     }
 }
 
-/// A visit is open for longer than it should be: whose it is, while it lasts.
-pub(super) fn of_enter(visit: &Visit, node: &Node, worker: &Worker) -> Attributes {
-    let mut attributes = Attributes::default();
-    attributes.put_some("push.message.id", visit.facts.message_ids.first().map(String::as_str));
-    place(visit, node, worker, &mut attributes);
-    attributes
-}
-
 /// Where it is, and whose.
 fn place(visit: &Visit, node: &Node, worker: &Worker, attributes: &mut Attributes) {
     attributes.put_some("push.tenant", visit.foreign_tenant(worker));
@@ -130,12 +122,4 @@ fn place(visit: &Visit, node: &Node, worker: &Worker, attributes: &mut Attribute
 fn log(event: &'static str, visit: &Visit, at: WallClock, attributes: Attributes) -> Log {
     let trace = visit.trace.as_ref().map(|trace| (trace.own.trace_id, Some(trace.own.parent_id), trace.own.flags));
     Log { event, at, is_error: false, trace, attributes }
-}
-
-fn outcome(visit: &Visit, verdict: &Verdict, attributes: &mut Attributes) {
-    attributes.put("push.outcome", verdict.call.as_str());
-    if verdict.fate == Fate::Unsure {
-        attributes.put("push.fate", verdict.fate.as_str());
-    }
-    attributes.put_some("push.drill", visit.is_drill.then_some(true));
 }

@@ -309,7 +309,7 @@ impl Relay {
                 self.visit.original = None;
                 self.visit.enter_again(worker);
                 self.visit.pass_anyway(worker, shell.now());
-                self.visit.settle(worker, shell);
+                self.visit.settle(worker);
                 stitch::settle(&mut self.visit, worker, shell);
                 record::of_departure(&self.visit, worker, shell);
                 effects.flow = Flow::Continue;

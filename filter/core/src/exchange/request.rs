@@ -55,9 +55,9 @@ pub struct RequestState {
     pub(super) original: Option<Original>,
     /// Its body, once it has been read.
     kept: Option<Collected>,
-    has_body: bool,
+    pub(super) has_body: bool,
     /// Whether its end has come.
-    ended: bool,
+    pub(super) ended: bool,
     /// What the beginning of a body has told that is not waited for any longer.
     pub(super) told: Option<Box<Facts>>,
 }
@@ -306,7 +306,7 @@ impl RequestState {
         self.release_trace(worker, shell);
         let ruling = self.ruling;
         let mut visit = self.into_visit(worker)?;
-        visit.settle(worker, shell);
+        visit.settle(worker);
         // What waits has not gone anywhere.
         if !waits {
             stitch::settle(&mut visit, worker, shell);

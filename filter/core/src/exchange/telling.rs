@@ -59,7 +59,7 @@ impl Visit {
 
     /// How many recipients: at least as many as the answer speaks of, since a request that was not read to its end names
     /// too few.
-    pub(super) fn batch(&self, verdict: &Verdict) -> u32 {
+    fn batch(&self, verdict: &Verdict) -> u32 {
         match self.operation {
             None | Some(OperationKind::Send) => self.facts.messages().max(verdict.tally.total()),
             Some(OperationKind::DryRun) => self.facts.messages(),
@@ -68,7 +68,7 @@ impl Visit {
     }
 
     /// The vendor's ids, less what is no id but the recipient itself.
-    pub(super) fn ids(&self, verdict: &Verdict) -> Vec<String> {
+    fn ids(&self, verdict: &Verdict) -> Vec<String> {
         let known = few::set(self.facts.recipients_kept.iter().map(Sensitive::expose));
         verdict.vendor_ids.iter().filter(|id| !known.contains(id.as_str())).cloned().collect()
     }
@@ -133,7 +133,7 @@ impl Visit {
         self.hash_each(worker, route).into_iter().flatten().collect()
     }
 
-    pub(super) fn hash(&self, worker: &Worker, kind: RecipientKind, recipient: &Sensitive) -> Option<String> {
+    fn hash(&self, worker: &Worker, kind: RecipientKind, recipient: &Sensitive) -> Option<String> {
         hash(worker, self.tenant(worker), kind, recipient)
     }
 

@@ -2,7 +2,9 @@
 
 use super::context::{Arrived, Id};
 use super::request::{Body, Choice, RequestState, wait};
+use super::ruling::Ruling;
 use super::stitch::{self, Known};
+use super::visit::Visit;
 use super::{Effects, Flow, RequestHead, Shell};
 use crate::extract::Facts;
 use crate::hold::Half;
@@ -84,15 +86,33 @@ impl RequestState {
         };
         let promised = worker.plan.route(route).is_some_and(|route| route.id_promised);
         let id = id.unwrap_or(if promised { Id::Promised } else { Id::Known });
-        let known = self.recall(id, facts, worker, shell);
+        let known = self.recall(id, facts, self.leaves(), worker, shell);
         self.trace = arrived.start(facts, id, contexts(known.as_ref()), worker, effects);
         self.known = known;
     }
 
     /// What is known of the message that `facts` tell of, if its trace may begin by that.
-    fn recall(&self, id: Id, facts: &Facts, worker: &mut Worker, shell: &mut dyn Shell) -> Option<Known> {
+    fn recall(
+        &self,
+        id: Id,
+        facts: &Facts,
+        leaves: Option<&Visit>,
+        worker: &mut Worker,
+        shell: &mut dyn Shell,
+    ) -> Option<Known> {
         let asks = self.direction == Direction::Outbound && id != Id::TooLate;
-        asks.then(|| stitch::recall(facts, self.entered, worker, shell)).flatten()
+        asks.then(|| stitch::recall(facts, leaves, self.entered, worker, shell)).flatten()
+    }
+
+    /// The visit, if all has been read of its request and no rule can keep it from leaving.
+    fn leaves(&self) -> Option<&Visit> {
+        match (&self.choice, &self.body, self.ruling) {
+            // Of a request without a body the rules have not been looked at when its trace begins.
+            (Choice::Decided(visit), Body::Unread, Ruling::Over | Ruling::AtTheEnd) if self.ended && self.has_body => {
+                Some(visit)
+            }
+            _ => None,
+        }
     }
 
     /// Starts the trace that has waited, by what the whole body has told or by what its beginning tells.
@@ -110,7 +130,7 @@ impl RequestState {
                 // Of a list, the first is not all.
                 let unsure = facts.message_ids.is_empty() || facts.ids_are_listed;
                 let id = if unsure { Id::TooLate } else { Id::Known };
-                let known = self.recall(id, &facts, worker, shell);
+                let known = self.recall(id, &facts, None, worker, shell);
                 self.trace = arrived.start(&facts, id, contexts(known.as_ref()), worker, effects);
                 self.known = known;
             }
@@ -127,5 +147,5 @@ impl RequestState {
 }
 
 fn contexts(known: Option<&Known>) -> &[TraceParent] {
-    known.map_or(&[], |known| known.contexts.as_slice())
+    known.map_or(&[], |known| known.recalled.contexts.as_slice())
 }

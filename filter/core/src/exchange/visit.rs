@@ -13,11 +13,11 @@ use crate::governor::{Ask, End, Pass};
 use crate::headers::Headers;
 use crate::hold::StreamId;
 use crate::observe::{NodeExit, ReceiptExit, ReceiptResult};
-use crate::open::{Name, OpenId};
+use crate::open::{MAX_NAMED, Name, OpenId};
 use crate::outcome::{Fate, OutcomeClass};
 use crate::plan::{BusinessId, ChannelId, Direction, NodeId, RouteId, host_of};
 use crate::receipt::Reported;
-use crate::time::{Monotonic, WallClock};
+use crate::time::Monotonic;
 use crate::trace::TraceParent;
 use crate::worker::{Bypass, Worker};
 use std::rc::Rc;
@@ -255,10 +255,10 @@ impl Visit {
     }
 
     /// The request has said all that it will.
-    pub(super) fn settle(&mut self, worker: &mut Worker, shell: &mut dyn Shell) {
+    pub(super) fn settle(&mut self, worker: &mut Worker) {
         let route = worker.plan.route(self.route);
         if let Some(receipt) = route.and_then(|route| route.receipt.as_ref()) {
-            self.reported = receipt.statuses(&std::mem::take(&mut self.facts.receipt), shell.wall_clock());
+            self.reported = receipt.statuses(&std::mem::take(&mut self.facts.receipt));
         }
         if self.is_dry_run(worker) {
             self.operation = Some(OperationKind::DryRun);
@@ -270,13 +270,20 @@ impl Visit {
         matches!(self.operation, None | Some(OperationKind::Send))
     }
 
+    /// Whose it is.
+    pub(super) fn name(&self, worker: &Worker) -> Name {
+        Name {
+            message_ids: self.facts.message_ids.iter().take(MAX_NAMED).cloned().collect(),
+            tenant: self.foreign_tenant(worker).map(str::to_owned),
+            trace: self.trace.as_ref().map(|trace| trace.own),
+        }
+    }
+
     /// Says whose it is, for as long as it is open.
-    pub(super) fn name(&self, worker: &mut Worker) {
-        let Some(open) = self.open else { return };
-        let message_id = self.facts.message_ids.first().filter(|_| self.facts.message_ids.len() == 1).cloned();
-        let tenant = self.foreign_tenant(worker).map(str::to_owned);
-        let trace = self.trace.as_ref().map(|trace| trace.own);
-        worker.open.set_name(open, Box::new(Name { message_id, tenant, trace }));
+    pub(super) fn is_of(&self, name: Name, worker: &mut Worker) {
+        if let Some(open) = self.open {
+            worker.open.set_name(open, Box::new(name));
+        }
     }
 
     /// Whether it gives a message to a vendor.
@@ -303,9 +310,10 @@ impl Visit {
         self.give_back(worker, verdict, now, duration, shell);
         self.leave(worker);
         let accepted = self.is_message() && verdict.fate == Fate::Accepted;
-        let known = self.known.as_ref().and_then(|known| known.submitted_at);
+        let known = self.known.as_ref().and_then(|known| known.recalled.submitted_at);
         let submitted = self.facts.submitted_at.or(known).filter(|_| accepted && self.asked.is_some());
-        let message_time = submitted.map(|submitted| shell.wall_clock().since(submitted));
+        let at = (submitted.is_some() || worker.tells_records()).then(|| shell.wall_clock());
+        let message_time = at.zip(submitted).map(|(at, submitted)| at.since(submitted));
         let result = self.receipt(worker, verdict);
         let statuses = if result == Some(ReceiptResult::Accepted) { self.reported.as_slice() } else { &[] };
         worker.observe(&NodeExit {
@@ -318,10 +326,9 @@ impl Visit {
             message_time,
             receipt: result.map(|result| ReceiptExit { result, statuses }),
         });
-        if worker.tells_records() || worker.tracers.may_look() {
-            let at = if worker.tells_records() { shell.wall_clock() } else { WallClock(0) };
-            record::of_exit(self, &Ending { verdict, statuses, now, at, duration }, worker, shell);
-        }
+        let ending = at.filter(|_| worker.tells_records()).map(|at| Ending { verdict, statuses, now, at, duration });
+        let span = ending.and_then(|ending| record::of_exit(self, &ending, worker, shell));
+        record::tell_or_look(self, span, now, worker);
         if worker.plan.settings.access_log {
             effects.commands.extend(self.fields(worker, verdict));
         }

@@ -21,7 +21,7 @@ pub use ids::{SpanId, TraceId, random_span_id, random_trace_id};
 pub use recipient::{CountryCode, Recipient};
 pub use sampling::{InvalidRatio, Ratio, sampled};
 pub use traceparent::{InvalidTraceParent, TRACEPARENT_LEN, TraceParent};
-pub use tracer::{Seen, Tracer, Tracers};
+pub use tracer::{Tracer, Tracers};
 pub use tracestate::StateVerdict;
 
 /// The trace context of a request as it arrived.
@@ -46,6 +46,14 @@ pub fn incoming<'a>(traceparent_values: impl IntoIterator<Item = &'a [u8]>) -> I
 }
 
 impl Incoming {
+    /// The context that can be continued.
+    pub const fn valid(&self) -> Option<&TraceParent> {
+        match self {
+            Self::Valid(context) => Some(context),
+            Self::None | Self::Invalid(_) => None,
+        }
+    }
+
     /// Judges the `tracestate` lines that came with this context. Without a valid one they are not even read.
     pub fn tracestate<'a>(&self, tracestate_values: impl IntoIterator<Item = &'a [u8]>) -> StateVerdict {
         match self {

@@ -48,15 +48,6 @@ pub struct Tracer {
     exchanges: u32,
 }
 
-/// What an exchange went out with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// Ours, or none: nobody else has written.
-    Ours,
-    /// This, by the proxy's tracer.
-    Theirs(TraceParent),
-}
-
 impl Tracer {
     /// One that knows nothing yet.
     pub const fn new(mode: TraceMode) -> Self {
@@ -93,13 +84,14 @@ impl Tracer {
         }
     }
 
-    /// A request went out with `out`: we had written `written`, and it came in with `came`.
+    /// A request went out with `out`: we had written `written`, and it came in with `came`. Returns what the proxy's tracer has
+    /// written.
     pub fn saw(
         &mut self,
         written: Option<&TraceParent>,
         came: Option<&TraceParent>,
         out: Option<&TraceParent>,
-    ) -> Seen {
+    ) -> Option<TraceParent> {
         // Flags say nothing of who has written: some proxies clear those that they do not know.
         let is = |one: &TraceParent, other: Option<&TraceParent>| {
             other.is_some_and(|other| (one.trace_id, one.parent_id) == (other.trace_id, other.parent_id))
@@ -109,7 +101,7 @@ impl Tracer {
             self.observing = theirs.is_some();
             self.exchanges = 0;
         }
-        theirs.map_or(Seen::Ours, |context| Seen::Theirs(*context))
+        theirs.copied()
     }
 }
 
@@ -126,12 +118,12 @@ mod tests {
         let (ours, theirs) = (context('1'), context('2'));
         let mut tracer = Tracer::new(TraceMode::Auto);
         assert!(tracer.writes() && tracer.looks());
-        assert_eq!(tracer.saw(Some(&ours), None, Some(&ours)), Seen::Ours);
+        assert_eq!(tracer.saw(Some(&ours), None, Some(&ours)), None);
         assert!(tracer.writes());
-        assert_eq!(tracer.saw(Some(&ours), None, Some(&theirs)), Seen::Theirs(theirs));
+        assert_eq!(tracer.saw(Some(&ours), None, Some(&theirs)), Some(theirs));
         assert!(!tracer.writes() && tracer.looks());
-        assert_eq!(tracer.saw(None, Some(&ours), Some(&theirs)), Seen::Theirs(theirs));
-        assert_eq!(tracer.saw(None, Some(&ours), Some(&ours)), Seen::Ours, "it passed as it came");
+        assert_eq!(tracer.saw(None, Some(&ours), Some(&theirs)), Some(theirs));
+        assert_eq!(tracer.saw(None, Some(&ours), Some(&ours)), None, "it passed as it came");
         assert!(tracer.writes());
     }
 

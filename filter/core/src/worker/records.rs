@@ -6,11 +6,13 @@ use crate::event::Event;
 use crate::export::{Answer, DropReason, Export, Exporter, Left, RecordKind, Signal};
 use crate::governor::{self, News};
 use crate::metrics::Metrics;
+use crate::open::Name;
 use crate::otlp::{Attributes, Log, Span};
-use crate::plan::{BusinessId, Plan};
+use crate::plan::{BusinessId, NodeId, Plan};
 use crate::time::{Monotonic, WallClock, as_millis};
 use crate::trace::Key;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// More visits that are open for too long are told by the next ticks.
 const MAX_LATE: usize = 256;
@@ -50,20 +52,36 @@ impl Worker {
         let plan = Rc::clone(&self.plan);
         let Some(records) = plan.settings.records.as_ref() else { return };
         for late in self.open.late(now, records.enter_after, MAX_LATE) {
-            let mut attributes = Attributes::default();
-            attributes.put_some("push.tenant", late.name.tenant.as_deref());
-            attributes.put_some("push.message.id", late.name.message_id.as_deref());
-            if let Some(node) = plan.node(late.node) {
-                attributes.put("push.node", &*node.name);
-                attributes.put_some("push.channel", node.is_channel().then_some(&*node.channel));
-            }
-            let business = plan.business_by_id(late.business).filter(|_| late.business != BusinessId::NONE);
-            attributes.put_some("push.business", business.map(|business| &*business.name));
-            attributes.put("push.open_for_ms", i64::try_from(as_millis(late.open_for)).unwrap_or(i64::MAX));
-            let trace = late.name.trace.map(|own| (own.trace_id, Some(own.parent_id), own.flags));
-            let log = Log { event: Event::ENTER, at: wall, is_error: false, trace, attributes };
-            self.tell(RecordKind::Enter, log, now);
+            self.tell_enter((late.node, late.business), &late.name, Some(late.open_for), (now, wall));
         }
+    }
+
+    /// Tells that messages have entered a node, or for how long they have been in it.
+    pub(crate) fn tell_enter(
+        &mut self,
+        (node, business): (NodeId, BusinessId),
+        name: &Name,
+        open_for: Option<Duration>,
+        (now, wall): (Monotonic, WallClock),
+    ) {
+        let plan = Rc::clone(&self.plan);
+        let mut attributes = Attributes::default();
+        attributes.put_some("push.tenant", name.tenant.as_deref());
+        match name.message_ids.as_slice() {
+            [] => {}
+            [id] => attributes.put("push.message.id", id.as_str()),
+            ids => attributes.put("push.message.id", ids.to_vec()),
+        }
+        if let Some(node) = plan.node(node) {
+            attributes.put("push.node", &*node.name);
+            attributes.put_some("push.channel", node.is_channel().then_some(&*node.channel));
+        }
+        let business = plan.business_by_id(business).filter(|_| business != BusinessId::NONE);
+        attributes.put_some("push.business", business.map(|business| &*business.name));
+        attributes.put_some("push.open_for_ms", open_for.map(as_millis));
+        let trace = name.trace.map(|own| (own.trace_id, Some(own.parent_id), own.flags));
+        let log = Log { event: Event::ENTER, at: wall, is_error: false, trace, attributes };
+        self.tell(RecordKind::Enter, log, now);
     }
 
     /// So many records cannot be told, since nobody knows more than their number.

@@ -4,9 +4,9 @@ use super::super::Shell;
 use super::super::context::Trace;
 use super::super::stitch::of_derived;
 use super::super::visit::Visit;
-use super::{Ending, outcome, place};
+use super::{Ending, place};
 use crate::otlp::{Attributes, Link, Span, SpanKind};
-use crate::outcome::OutcomeClass;
+use crate::outcome::{Fate, OutcomeClass};
 use crate::plan::Direction;
 use crate::stitch::Tied;
 use crate::time::Monotonic;
@@ -47,8 +47,8 @@ pub(super) fn of(
     attributes.put_some("error.type", failed.then_some(verdict.call.as_str()));
     let attempt = visit.known.as_ref().and_then(|known| known.attempt).unwrap_or(1);
     if is_send {
-        let adapter = plan.channel_by_name(&node.channel).map(|(_, channel)| &*channel.adapter);
-        attributes.put_some("messaging.system", adapter);
+        let channel = visit.asked.and_then(|asked| plan.channel(asked.now));
+        attributes.put_some("messaging.system", channel.map(|channel| &*channel.adapter));
         attributes.put("messaging.operation.name", "send");
         attributes.put("messaging.operation.type", "send");
         attributes.put("messaging.destination.name", &*node.channel);
@@ -64,7 +64,10 @@ pub(super) fn of(
         attributes.put("messaging.message.id", id.as_str());
     }
     place(visit, node, worker, &mut attributes);
-    outcome(visit, verdict, &mut attributes);
+    attributes.put("push.outcome", verdict.call.as_str());
+    let unsure = Some(verdict.fate.as_str()).filter(|_| verdict.fate == Fate::Unsure);
+    attributes.put_some("push.fate", unsure);
+    attributes.put_some("push.drill", visit.is_drill.then_some(true));
     let code = verdict.code.as_deref().filter(|_| node.is_channel());
     attributes.put_some("push.vendor.code", code.map(|code| visit.without_recipients(code)));
     attributes.put_some("push.template.id", visit.facts.template.as_deref());

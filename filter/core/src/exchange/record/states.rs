@@ -14,11 +14,15 @@ use crate::stitch::{Tied, UNTIMED};
 use crate::time::{WallClock, as_millis};
 use crate::worker::Worker;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// More recipients of one call are told by no record of their own.
 const MAX_STATES: usize = 1_000;
 /// More ids of one answer, or of one receipt, are not tied to messages: each costs calls to the host.
 const MAX_TIED: usize = 64;
+
+/// A time of a vendor's further ahead of ours is not one: clocks differ, but not so much.
+const MAX_AHEAD: Duration = Duration::from_secs(24 * 3_600);
 
 /// One message, or one of its recipients, in a new state.
 #[derive(Clone, Copy, Default)]
@@ -34,7 +38,7 @@ struct State<'a> {
 
 /// What is known of the sends that a receipt speaks of, in its order.
 pub(super) fn tied(visit: &Visit, ending: &Ending<'_>, worker: &Worker, shell: &mut dyn Shell) -> Vec<Option<Tied>> {
-    let Some(node) = worker.plan.node(visit.node).filter(|_| worker.tells_records()) else { return Vec::new() };
+    let Some(node) = worker.plan.node(visit.node) else { return Vec::new() };
     let of = |reported: &Reported| {
         let id = reported.vendor_id.as_deref()?;
         worker.memory.tied(&node.channel, id, ending.now, shell.shared())
@@ -144,9 +148,10 @@ fn reported(visit: &Visit, ending: &Ending<'_>, tied: &[Option<Tied>], worker: &
     for (place, reported) in ending.statuses.iter().enumerate() {
         let tied = tied.get(place).and_then(Option::as_ref);
         let recipient = reported.recipient.as_ref();
+        let happened = reported.at.filter(|at| *at <= ending.at.after(MAX_AHEAD));
         let conflict = reported.vendor_id.as_deref().filter(|_| place < MAX_TIED).and_then(|id| {
             let of = (&*node.channel, id, recipient.map(|recipient| recipient.expose()));
-            let event = (reported.status, reported.at.unwrap_or(UNTIMED));
+            let event = (reported.status, happened.unwrap_or(UNTIMED));
             worker.memory.report(&plan.lifecycle, of, event, tied, ending.now, shell.shared()).conflict
         });
         if let Some((from, to)) = conflict {
@@ -163,7 +168,7 @@ fn reported(visit: &Visit, ending: &Ending<'_>, tied: &[Option<Tied>], worker: &
         };
         let mut attributes = attributes(visit, &state, reported.status, worker);
         attributes.put_some("push.tenant", tenant.filter(|_| visit.foreign_tenant(worker).is_none()));
-        let mut log = log(Event::STATUS, visit, reported.at.unwrap_or(ending.at), attributes);
+        let mut log = log(Event::STATUS, visit, happened.unwrap_or(ending.at), attributes);
         log.is_error = reported.status == Status::Failed || conflict.is_some();
         if let Some(tied) = tied {
             log.trace = Some((tied.trace, Some(tied.span), Default::default()));
