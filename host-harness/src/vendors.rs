@@ -163,7 +163,8 @@ impl Vendors {
         self.control
     }
 
-    /// Puts a fault in force from the next send on, in place of the one before.
+    /// Puts a fault in force from the next send on, in place of the one before. One that refuses connections, or its end, is in
+    /// force once [`settled`](Self::settled) says so.
     ///
     /// # Errors
     /// [`VendorsError::Unknown`], or [`VendorsError::Fault`] when the vendor has no such code or no such answer.
@@ -177,6 +178,18 @@ impl Vendors {
     /// [`VendorsError::Unknown`].
     pub fn clear_fault(&self, vendor: &str) -> Result<(), VendorsError> {
         find(&self.running, vendor)?.stand_in.set_fault(None);
+        Ok(())
+    }
+
+    /// Waits until connections are refused, or taken again, as the fault in force has it, and those that were open are gone.
+    ///
+    /// # Errors
+    /// [`VendorsError::Unknown`].
+    pub async fn settled(&self, vendor: &str) -> Result<(), VendorsError> {
+        let stand_in = &find(&self.running, vendor)?.stand_in;
+        let open = *stand_in.open.borrow();
+        // The sender lives as long as the stand-in.
+        let _ = stand_in.refuses.subscribe().wait_for(|refuses| *refuses != open).await;
         Ok(())
     }
 
@@ -255,6 +268,7 @@ async fn stand(mut listener: TcpListener, addr: SocketAddr, stand_in: Arc<StandI
             let _ = closing.wait_for(|open| !*open).await;
         };
         serve_until(listener, handler, closed, CLOSING).await;
+        stand_in.refuses.send_replace(true);
         let _ = open.wait_for(|open| *open).await;
         listener = loop {
             match TcpListener::bind(addr).await {
@@ -262,6 +276,7 @@ async fn stand(mut listener: TcpListener, addr: SocketAddr, stand_in: Arc<StandI
                 Err(_) => tokio::time::sleep(PORT_PAUSE).await,
             }
         };
+        stand_in.refuses.send_replace(false);
     }
 }
 

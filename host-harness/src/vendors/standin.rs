@@ -38,6 +38,8 @@ pub(super) struct StandIn {
     receipts: Mutex<Option<mpsc::Sender<Receipt>>>,
     /// Whether connections are taken.
     pub(super) open: watch::Sender<bool>,
+    /// Whether it is so that none is, and that none is left.
+    pub(super) refuses: watch::Sender<bool>,
     number: AtomicU64,
 }
 
@@ -72,6 +74,7 @@ impl StandIn {
             credential: Mutex::new(None),
             receipts: Mutex::new(None),
             open: watch::Sender::new(true),
+            refuses: watch::Sender::new(false),
             number: AtomicU64::new(1),
         }
     }

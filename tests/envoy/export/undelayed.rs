@@ -51,10 +51,11 @@ fn median(mut rounds: Vec<Duration>) -> Duration {
     rounds[rounds.len() / 2]
 }
 
-/// The median with export, of that without.
-async fn compare(with: &Bed, without: &Bed) -> f64 {
+/// The median with export, of that without; the collector behaves in one of these ways after the other.
+async fn compare(with: &Bed, without: &Bed, collector: &Collector, behaviours: &[Behaviour]) -> f64 {
     let (mut of_with, mut of_without) = (Vec::new(), Vec::new());
-    for number in 0..ROUNDS {
+    for (number, behaviour) in behaviours.iter().cycle().take(ROUNDS).enumerate() {
+        collector.behave(behaviour.clone());
         // Whoever comes first in a pair of rounds comes second in the next.
         if number % 2 == 0 {
             of_with.push(round(with).await);
@@ -71,16 +72,15 @@ async fn compare(with: &Bed, without: &Bed) -> f64 {
 }
 
 /// Whether pushes take no longer with a collector that behaves so.
-async fn undelayed(behaviour: Behaviour) {
+async fn undelayed(behaviours: &[Behaviour]) {
     let collector = Collector::start();
-    collector.behave(behaviour);
     let records = json!({"cluster": "otlp", "buffer": 1_000});
     let (with, without) = tokio::join!(bed(&collector, records), bed(&collector, Value::Null));
     round(&with).await;
     round(&without).await;
     let mut ratios = Vec::new();
     while ratios.len() < ATTEMPTS && ratios.last().is_none_or(|ratio| *ratio > MOST) {
-        ratios.push(compare(&with, &without).await);
+        ratios.push(compare(&with, &without, &collector, behaviours).await);
     }
     assert!(ratios.last().is_some_and(|ratio| *ratio <= MOST), "pushes take longer with export: {ratios:.2?}");
     assert!(with.scrape().await.sum("pointsman_records_total", &[]) > 0.0, "nothing was to be exported");
@@ -88,10 +88,17 @@ async fn undelayed(behaviour: Behaviour) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_push_is_delayed_by_a_collector_that_is_well() {
-    undelayed(Behaviour::Accept).await;
+    undelayed(&[Behaviour::Accept]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_push_is_delayed_by_a_collector_that_never_answers_in_time() {
-    undelayed(Behaviour::Slow(Duration::from_secs(5))).await;
+    undelayed(&[Behaviour::Slow(Duration::from_secs(5))]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_push_is_delayed_by_a_collector_that_refuses_and_breaks_off() {
+    let status =
+        |status, retry_after: Option<&str>| Behaviour::Status { status, retry_after: retry_after.map(Into::into) };
+    undelayed(&[status(429, Some("1")), status(400, None), Behaviour::Reset, status(503, None)]).await;
 }

@@ -103,6 +103,7 @@ async fn a_batch_that_has_not_left_is_given_to_the_backup_whole() {
     let abroad = Vendors::start().await.unwrap();
     let bed = batch_bed(&abroad).await;
     bed.vendors.set_fault("oppo", Fault::new(Effect::Refused)).unwrap();
+    bed.vendors.settled("oppo").await.unwrap();
     assert_eq!(bed.outbound(oppo_batch(0..3)).await.json().unwrap()["code"], 0);
     assert_eq!(accepted(&bed, &abroad, 0..3), [1, 1, 1]);
     assert_eq!(abroad.counts("oppo").unwrap().messages_accepted, 3);

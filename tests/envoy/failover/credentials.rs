@@ -28,6 +28,7 @@ async fn the_backup_gets_its_own_credential_by_switch_and_by_failover() {
     let bed = bed(&config(&channels, &rules)).await;
     let before = unauthorized(&bed);
     bed.vendors.set_fault("fcm", Fault::new(Effect::Refused)).unwrap();
+    bed.vendors.settled("fcm").await.unwrap();
     assert_eq!(bed.outbound(push(1)).await.status, 200);
     assert_eq!(bed.outbound(fcm(2)).await.status, 200);
     assert_eq!(bed.outbound(sms(3)).await.status, 200);

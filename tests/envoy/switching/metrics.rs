@@ -40,6 +40,7 @@ async fn labels(bed: &Bed, metric: &str) -> Vec<String> {
 async fn switches_failovers_and_what_waits_are_counted_by_their_labels() {
     let bed = bed(&rules()).await;
     bed.vendors.set_fault("fcm", Fault::new(Effect::Refused)).unwrap();
+    bed.vendors.settled("fcm").await.unwrap();
     assert_eq!(bed.outbound(messages::oppo(1)).await.status, 200);
     assert_eq!(bed.outbound(messages::fcm(2)).await.status, 200);
     let later = bed.outbound(pushes::wechat("3")).await;

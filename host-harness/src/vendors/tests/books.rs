@@ -74,11 +74,11 @@ async fn a_vendor_that_refuses_connections_takes_them_again() {
     let vendors = Vendors::start().await.unwrap();
     call(&vendors, "oppo", example(&vendors, "oppo")).await;
     vendors.set_fault("oppo", Fault::new(Effect::Refused)).unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    vendors.settled("oppo").await.unwrap();
     let refused = try_call(&vendors, "oppo", Version::Http1, example(&vendors, "oppo")).await;
     assert!(matches!(refused, Err(ClientError::Connect { .. })), "{refused:?}");
     vendors.clear_fault("oppo").unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    vendors.settled("oppo").await.unwrap();
     call(&vendors, "oppo", example(&vendors, "oppo")).await;
     assert_eq!(vendors.counts("oppo").unwrap().calls, 2);
 }
