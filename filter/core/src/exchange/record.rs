@@ -33,6 +33,7 @@ pub(super) struct Ending<'a> {
 pub(crate) struct Untold {
     pub(crate) stream: StreamId,
     direction: Direction,
+    ended: Monotonic,
     /// Whether somebody has got the request: what has not left, no tracer has written to.
     has_left: bool,
     written: Option<TraceParent>,
@@ -58,8 +59,15 @@ pub(super) fn tell_or_look(visit: &Visit, span: Option<Box<Span>>, now: Monotoni
     let direction = visit.direction.filter(|direction| worker.tracers.of(*direction).looks());
     if let Some(direction) = direction.filter(|_| worker.untold.len() < MAX_UNTOLD) {
         let written = visit.trace.as_ref().filter(|trace| trace.written).map(|trace| trace.own);
-        let has_left = visit.has_left;
-        worker.untold.push(Untold { stream: visit.stream, direction, has_left, written, came: visit.came, span });
+        worker.untold.push(Untold {
+            stream: visit.stream,
+            direction,
+            ended: now,
+            has_left: visit.has_left,
+            written,
+            came: visit.came,
+            span,
+        });
     } else if let Some(span) = span {
         worker.tell_span(*span, now);
     }
@@ -68,7 +76,7 @@ pub(super) fn tell_or_look(visit: &Visit, span: Option<Box<Span>>, now: Monotoni
 /// The exchange is over, and what its request has left with is known.
 pub(super) fn tell_the_rest(stream: StreamId, worker: &mut Worker, shell: &mut dyn Shell) {
     while let Some(place) = worker.untold.iter().position(|untold| untold.stream == stream) {
-        let Untold { direction, has_left, written, came, span, .. } = worker.untold.swap_remove(place);
+        let Untold { direction, ended, has_left, written, came, span, .. } = worker.untold.swap_remove(place);
         let out = has_left.then(|| shell.went_out_with()).flatten();
         let tracer = worker.tracers.of(direction);
         let theirs = out.and_then(|out| tracer.saw(written.as_ref(), came.as_ref(), out.valid()));
@@ -79,7 +87,7 @@ pub(super) fn tell_the_rest(stream: StreamId, worker: &mut Worker, shell: &mut d
             if let Some(context) = theirs {
                 observe(&mut span, &context);
             }
-            worker.tell_span(*span, shell.now());
+            worker.tell_span(*span, ended);
         }
     }
 }
