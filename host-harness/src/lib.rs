@@ -3,17 +3,22 @@
 
 pub mod abi;
 pub mod catalogue;
+pub mod cluster;
 pub mod demo;
 pub mod drill_report;
 pub mod envoy;
 pub mod explain;
 pub mod filter;
+pub mod follow;
 pub mod guarded;
 pub mod http;
+pub mod monitoring;
 pub mod oplog;
 pub mod otlp;
+pub mod overrides;
 pub mod process;
 pub mod proxy;
+pub mod reference;
 pub mod rules;
 pub mod scrape;
 pub mod sidecar;

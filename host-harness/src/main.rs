@@ -20,15 +20,26 @@ enum Command {
     Check {
         /// The config, such as envoy/pointsman.json.
         file: PathBuf,
+        /// Manual rules that are put in front of the config's, such as those of the ConfigMap pointsman-overrides.
+        #[arg(long, value_name = "FILE")]
+        overrides: Option<PathBuf>,
     },
     /// Print a config in the form in which a target takes it.
     Render(cli::rules::Render),
     /// Check a config and replace a target's file by rename, so that Envoy takes it up at once.
-    Apply(cli::rules::Apply),
+    Apply(Box<cli::rules::Apply>),
     /// Force a channel's messages elsewhere for a time, by a rule in the config, or take that back.
     Switch(Box<cli::switch::Switch>),
     /// Tell how drills went.
     Drill(cli::drill::Drill),
+    /// Keep a proxy's rules file in step with a config that others replace, and with the manual rules beside it.
+    Follow(cli::follow::Follow),
+    /// Print the alerts and recording rules of a config's nodes and channels, for Prometheus.
+    Rules(cli::alerts::Rules),
+    /// Write the dashboards of a config's nodes and channels, for Grafana.
+    Dashboards(cli::dashboards::Dashboards),
+    /// Print the JSON Schema of the config.
+    Schema(cli::schema::Schema),
     /// Print what each adapter knows of its vendor, or one adapter's document, which a channel's `overrides` change.
     Adapters {
         /// The adapter, such as oppo.
@@ -56,11 +67,15 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Check { file } => cli::check::run(&file),
+        Command::Check { file, overrides } => cli::check::run(&file, overrides.as_deref()),
         Command::Render(render) => cli::rules::render(&render),
         Command::Apply(apply) => cli::rules::apply(&apply),
         Command::Switch(switch) => cli::switch::run(&switch),
         Command::Drill(drill) => cli::drill::run(&drill),
+        Command::Follow(follow) => cli::follow::run(&follow),
+        Command::Rules(rules) => cli::alerts::run(&rules),
+        Command::Dashboards(dashboards) => cli::dashboards::run(&dashboards),
+        Command::Schema(schema) => cli::schema::run(&schema),
         Command::Adapters { name } => cli::adapters::run(name.as_deref()),
         Command::Vendors { port, control_port } => cli::demo::vendors(port, control_port),
         Command::Demo(demo) => cli::demo::run(demo),

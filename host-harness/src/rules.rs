@@ -1,7 +1,10 @@
-//! The rules file as Envoy reads it: the plugin configuration wrapped for file-based ECDS, and put in place by rename.
+//! The rules as their readers want them: the file of Envoy's file-based ECDS, put in place by rename, and objects of a
+//! cluster.
 //!
 //! What wraps it is taken from the bootstrap's own `default_config`, so that a change of rules changes nothing but the
 //! `configuration`: Envoy then keeps the VM with all that it has counted, and makes a new root context only.
+
+mod objects;
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
@@ -10,6 +13,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
+
+pub use objects::{
+    CONFIG_KEY, Code, MODULE, Placement, STABLE, config_in_envoyfilter, manifest, render_configmap, render_envoyfilter,
+    render_trafficextension, render_wasmplugin, with_config,
+};
 
 const EXTENSION_TYPE: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
 const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
@@ -30,6 +38,24 @@ pub enum RulesError {
     /// The bootstrap has no HTTP filter with `config_discovery` and a `default_config` of Wasm.
     #[error("no HTTP filter of the bootstrap has a config_discovery with a Wasm default_config")]
     NoPlugin,
+    /// The config is no JSON object.
+    #[error("the config is no JSON object: {reason}")]
+    Json {
+        /// The parser's words, with line and column.
+        reason: String,
+    },
+    /// The config holds requests, and the target can't.
+    #[error(
+        "`hold_request` is true, and neither WasmPlugin nor TrafficExtension can let headers wait for the body (Envoy's \
+         `allow_on_headers_stop_iteration`): every held push would stop. Set it to false, or use --target envoyfilter"
+    )]
+    Holds,
+    /// An object could not be written as YAML.
+    #[error("the object cannot be written: {reason}")]
+    Manifest {
+        /// The writer's words.
+        reason: String,
+    },
     /// The file could not be replaced; the old one is still in place, or the new one is and may not survive a crash.
     #[error("cannot replace {path}", path = path.display())]
     Replace {
@@ -112,8 +138,7 @@ fn discovered(filter: &Value) -> Option<PluginSettings> {
 /// `config_json` goes in as it is, so that the line and column of a fault are those of the operator's own file. It is
 /// not checked here: the filter rejects what it cannot use, and the last good rules stay in force.
 pub fn render_ecds(config_json: &str, plugin: &PluginSettings) -> String {
-    let mut config = plugin.plugin.clone();
-    config.insert("configuration".to_owned(), json!({ "@type": STRING_TYPE, "value": config_json }));
+    let config = plugin.with(config_json);
     let response = json!({
         "resources": [{
             "@type": EXTENSION_TYPE,

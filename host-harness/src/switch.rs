@@ -6,7 +6,11 @@
 mod diff;
 mod order;
 mod perform;
+mod sheet;
 mod text;
 
+pub(crate) use diff::unified;
 pub use order::{Action, Force, LONGEST, Order, Refusal};
 pub use perform::{Crash, Destination, Done, Files, Point, SwitchError, World, perform, preview};
+pub use sheet::{Draft, Sheet, Unfit, is_same_person, valid};
+pub(crate) use text::RulesText;

@@ -153,6 +153,40 @@ fn render_makes_the_rules_file_that_ships() -> Result<()> {
 }
 
 #[test]
+fn render_makes_the_objects_of_the_shipped_overlays() -> Result<()> {
+    let istio = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s/istio");
+    let digest = "0".repeat(64);
+    let fetched = ["--code", "oci://registry.example.com/pointsman/filter:0.1.0", "--sha256", &digest];
+    for (target, options, config, object) in [
+        ("envoyfilter", &[][..], "filter/pointsman.json", "filter/rules.yaml"),
+        ("envoyfilter", &["--track", "canary"], "filter/pointsman.json", "canary/rules.yaml"),
+        ("wasmplugin", &fetched, "wasmplugin/pointsman.json", "wasmplugin/pointsman.yaml"),
+        ("trafficextension", &fetched, "trafficextension/pointsman.json", "trafficextension/pointsman.yaml"),
+    ] {
+        let said = pointsman(&[&["render", "--target", target], options, &[text(&istio.join(config))]].concat())?;
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+        assert_eq!(said.out, fs::read_to_string(istio.join(object))?, "{object}");
+    }
+    Ok(())
+}
+
+#[test]
+fn render_refuses_what_would_hold_where_nothing_can_and_code_without_its_digest() -> Result<()> {
+    let holds = shipped("pointsman.json");
+    for (options, because) in [
+        (&["--target", "wasmplugin"][..], "`hold_request` is true"),
+        (&["--target", "trafficextension"], "`hold_request` is true"),
+        (&["--target", "envoyfilter", "--code", "oci://example.com/a:1"], "needs --sha256"),
+        (&["--target", "envoyfilter", "--sha256", "00"], "is a file"),
+    ] {
+        let said = pointsman(&[&["render"], options, &[text(&holds)]].concat())?;
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
+        assert!(said.err.contains(because), "{}", said.err);
+    }
+    Ok(())
+}
+
+#[test]
 fn render_takes_the_plugin_of_another_bootstrap() -> Result<()> {
     let files = Files::new()?;
     let bootstrap = files.directory.path().join("bootstrap.yaml");

@@ -94,6 +94,7 @@ impl OperationKind {
 /// What a recipient is: equal texts of different kinds have different hashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RecipientKind {
     /// A device token, openid, user id or any other opaque name.
     #[default]
@@ -183,13 +184,14 @@ const fn yes() -> bool {
 /// A source that says one of `equals`, or anything at all if that is empty.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a condition: an object with its `source`")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Condition {
     /// Where to look.
     pub source: SourceWire,
     /// Other places where the same may stand.
     #[serde(default)]
     pub or: Vec<SourceWire>,
-    /// The values that count.
+    /// The values that count; without any, whatever stands there.
     #[serde(default)]
     pub equals: Vec<String>,
 }

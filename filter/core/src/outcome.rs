@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The common vocabulary into which every vendor's answer is translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Outcome"))]
 pub enum OutcomeClass {
     /// Accepted for every recipient.
     Ok,

@@ -4,9 +4,11 @@ use crate::json::{InvalidPointer, Pointers};
 use serde::Deserialize;
 use thiserror::Error;
 
-/// A source as it is written: one place, what to take out of the text found there, and whom to believe.
+/// Where a value stands: one place (`header`, `query`, `path`, `form`, `json` or `xml`), and what of the text found there is
+/// the value. `json` may stand beside `query` or `form`, whose text is then read as JSON, and `inner` beside `json`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a source: an object such as {\"header\": \"x-message-id\"}")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Source", transform = crate::config::wire::schema::one_place))]
 pub struct SourceWire {
     /// Name of a header; case does not matter.
     pub header: Option<String>,

@@ -121,8 +121,13 @@ pub fn format_duration(duration: Duration) -> String {
     format!("{millis}ms")
 }
 
-/// A duration such as `"250ms"`.
+/// A duration such as `"250ms"`: a whole number above 0 with `ms`, `s`, `m` or `h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Duration", with = "String", extend("pattern" = "^0*[1-9][0-9]*(ms|s|m|h)$"))
+)]
 pub struct DurationText(pub Duration);
 
 impl<'de> Deserialize<'de> for DurationText {

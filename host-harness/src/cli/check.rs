@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use pointsman_core::config::{self, Faults, check_time};
 use pointsman_core::plan::Plan;
 use pointsman_core::time::{WallClock, as_millis, format_duration};
-use pointsman_host::rules;
+use pointsman_host::{overrides, rules};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,8 +13,11 @@ use std::time::SystemTime;
 /// `EX_USAGE` of sysexits: the input is at fault, not the program.
 pub(crate) const FAULTY: u8 = 64;
 
-pub(crate) fn run(file: &Path) -> anyhow::Result<ExitCode> {
-    let text = read(file)?;
+pub(crate) fn run(file: &Path, overrides: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let text = match merged(file, overrides)? {
+        Ok(text) => text,
+        Err(code) => return Ok(code),
+    };
     match valid_at(&text, now()?) {
         Ok(plan) => {
             print(&summary(&plan)?)?;
@@ -22,6 +25,16 @@ pub(crate) fn run(file: &Path) -> anyhow::Result<ExitCode> {
         }
         Err(faults) => Ok(refuse(file, &faults, "")),
     }
+}
+
+/// The config with the overrides' rules in front of its own; overrides that cannot be put there are told.
+pub(crate) fn merged(file: &Path, overrides: Option<&Path>) -> anyhow::Result<Result<String, ExitCode>> {
+    let text = read(file)?;
+    let Some(overrides) = overrides else { return Ok(Ok(text)) };
+    Ok(overrides::merge(&text, &read(overrides)?).map_err(|error| {
+        eprintln!("{} with {}: 1 fault\n{error}", file.display(), overrides.display());
+        ExitCode::from(FAULTY)
+    }))
 }
 
 /// Beside what the filter refuses, a rule whose time is over is a fault: whoever writes a config can take it out.

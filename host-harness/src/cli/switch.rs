@@ -1,14 +1,17 @@
 //! `pointsman switch`.
 
 use super::check::{FAULTY, count, now, print, read, refuse};
+use super::cluster::{self, InCluster};
 use super::rules::{Target, plugin};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use pointsman_core::config::{self, Faults, check_time};
+use pointsman_core::config::check_time;
 use pointsman_core::time::{WallClock, parse_duration};
+use pointsman_host::cluster::Object;
 use pointsman_host::oplog::{self, Entry, Step};
 use pointsman_host::switch::{
-    Action, Destination, Done, Files, Force, LONGEST, Order, SwitchError, World, perform, preview,
+    Action, Destination, Done, Files, Force, LONGEST, Order, SwitchError, Unfit, World, is_same_person, perform,
+    preview, valid,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,8 +27,11 @@ pub(crate) struct Switch {
     #[arg(required_unless_present = "log")]
     channel: Option<String>,
     /// The config that is changed, such as envoy/pointsman.json.
-    #[arg(long, required_unless_present = "log")]
+    #[arg(long, required_unless_present_any = ["log", "configmap", "envoyfilter"],
+          conflicts_with_all = ["configmap", "envoyfilter"])]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    place: InCluster,
     /// Send its messages to this channel; given again, to the next one if that is not to be had.
     #[arg(long, value_name = "CHANNEL")]
     to: Vec<String>,
@@ -44,8 +50,9 @@ pub(crate) struct Switch {
     /// Take the manual rule of the channel back.
     #[arg(long)]
     back: bool,
-    /// Who wants it.
-    #[arg(long, value_name = "NAME", required_unless_present = "log", value_parser = words)]
+    /// Who wants it; in a cluster it is who you are there, and need not be said.
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["log", "configmap", "envoyfilter"],
+          value_parser = words)]
     by: Option<String>,
     /// Why.
     #[arg(long, value_name = "TEXT", required_unless_present = "log", value_parser = words)]
@@ -61,10 +68,10 @@ pub(crate) struct Switch {
     #[arg(long)]
     dry_run: bool,
     /// The operations log; the default is the config's name with the ending .ops.jsonl.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "config")]
     ops_log: Option<PathBuf>,
     /// Apply the config as well.
-    #[arg(long, requires = "destination")]
+    #[arg(long, requires = "destination", requires = "config")]
     target: Option<Target>,
     /// The file to replace, in the directory that Envoy watches.
     #[arg(long, value_name = "FILE", requires = "target")]
@@ -72,9 +79,9 @@ pub(crate) struct Switch {
     /// The bootstrap that names the plugin; default is the one that ships.
     #[arg(long, value_name = "FILE", requires = "target")]
     bootstrap: Option<PathBuf>,
-    /// An operations log to be looked at.
-    #[arg(long, value_name = "FILE", requires = "verify", conflicts_with_all = ["channel", "config"])]
-    log: Option<PathBuf>,
+    /// An operations log to be looked at; without a file, with --configmap or --envoyfilter, the history of that object.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["channel", "config"])]
+    log: Option<Option<PathBuf>>,
     /// Check that no line of the log was changed or taken out.
     #[arg(long, requires = "log")]
     verify: bool,
@@ -87,14 +94,24 @@ enum Held {
 }
 
 pub(crate) fn run(arguments: &Switch) -> anyhow::Result<ExitCode> {
-    if let Some(log) = &arguments.log {
-        return verify(log);
+    match (&arguments.log, arguments.place.object()) {
+        (Some(Some(log)), None) if arguments.verify => return verify(log),
+        (Some(None), Some(object)) if !arguments.verify => return cluster::history(&arguments.place, object),
+        (Some(_), _) => {
+            eprintln!("pointsman: either --log FILE --verify, or --log with --configmap or --envoyfilter");
+            return Ok(ExitCode::from(2));
+        }
+        (None, _) => {}
     }
     let now = now()?;
-    let Some((order, config)) = order(arguments, now) else {
-        anyhow::bail!("a channel, a config, --by and --reason are needed")
+    if let Some(object) = arguments.place.object() {
+        return in_cluster(arguments, object, now);
+    }
+    let Some((by, config)) = arguments.by.clone().zip(arguments.config.as_deref()) else {
+        anyhow::bail!("a config and --by are needed")
     };
-    if order.approved_by.as_ref().is_some_and(|name| same(name, &order.by)) {
+    let order = order(arguments, by, now)?;
+    if order.approved_by.as_ref().is_some_and(|name| is_same_person(name, &order.by)) {
         eprintln!("pointsman: --approved-by must be somebody else than --by");
         return Ok(ExitCode::from(2));
     }
@@ -112,39 +129,42 @@ pub(crate) fn run(arguments: &Switch) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn order(arguments: &Switch, now: WallClock) -> Option<(Order, &Path)> {
-    let until = |lasting: Duration| now.after(lasting);
-    let action = match (arguments.lasting, arguments.hold) {
-        _ if arguments.back => Action::Back,
-        (lasting, Some(Held::Healthy)) => Action::Force(Force::Hold { state: "healthy" }, until(lasting?)),
-        (lasting, Some(Held::Degraded)) => Action::Force(Force::Hold { state: "degraded" }, until(lasting?)),
-        (lasting, None) if arguments.shed => {
-            Action::Force(Force::Shed { below_priority: arguments.below_priority }, until(lasting?))
-        }
-        (lasting, None) => {
-            let (to, keep_credentials) = (arguments.to.clone(), arguments.keep_credentials);
-            Action::Force(Force::Switch { to, keep_credentials }, until(lasting?))
-        }
-    };
-    let order = Order {
-        channel: arguments.channel.clone()?,
-        action,
-        by: arguments.by.clone()?,
-        approved_by: arguments.approved_by.clone(),
-        reason: arguments.reason.clone()?,
-    };
-    Some((order, arguments.config.as_deref()?))
+fn in_cluster(arguments: &Switch, object: &Object, now: WallClock) -> anyhow::Result<ExitCode> {
+    let by = arguments.by.as_deref();
+    let unsigned = order(arguments, String::new(), now)?;
+    cluster::carry_out(
+        &arguments.place,
+        object,
+        by,
+        arguments.dry_run,
+        now,
+        |by| Order { by, ..unsigned },
+        what_is_done,
+    )
 }
 
-/// Whether the config is one that the filter takes, and no other order stands against this one. That other rules are over
-/// is no reason to refuse an order, which cannot wait for somebody to tidy up.
-fn valid(text: &str, action: &Action, now: WallClock) -> Result<(), Faults> {
-    config::load(text)?;
-    let mut faults = Faults::default();
-    for fault in check_time(text, now).iter().filter(|fault| fault.path.ends_with(".force")) {
-        faults.add(&fault.path, &fault.message);
+fn order(arguments: &Switch, by: String, now: WallClock) -> anyhow::Result<Order> {
+    let action = match arguments.lasting {
+        _ if arguments.back => Action::Back,
+        Some(lasting) => Action::Force(force(arguments), now.after(lasting)),
+        None => anyhow::bail!("--for is needed"),
+    };
+    Ok(Order {
+        channel: arguments.channel.clone().context("a channel is needed")?,
+        action,
+        by,
+        approved_by: arguments.approved_by.clone(),
+        reason: arguments.reason.clone().context("--reason is needed")?,
+    })
+}
+
+fn force(arguments: &Switch) -> Force {
+    match arguments.hold {
+        Some(Held::Healthy) => Force::Hold { state: "healthy" },
+        Some(Held::Degraded) => Force::Hold { state: "degraded" },
+        None if arguments.shed => Force::Shed { below_priority: arguments.below_priority },
+        None => Force::Switch { to: arguments.to.clone(), keep_credentials: arguments.keep_credentials },
     }
-    if faults.is_empty() || *action == Action::Back { Ok(()) } else { Err(faults) }
 }
 
 fn files(arguments: &Switch, config: &Path) -> anyhow::Result<Files> {
@@ -156,22 +176,11 @@ fn files(arguments: &Switch, config: &Path) -> anyhow::Result<Files> {
     Ok(Files { config: config.to_owned(), log, destination })
 }
 
-fn same(one: &str, other: &str) -> bool {
-    one.trim().to_lowercase() == other.trim().to_lowercase()
-}
-
 fn tell(files: &Files, order: &Order, done: &Done, now: WallClock) -> anyhow::Result<ExitCode> {
     if let Some(settled) = &done.settled {
         eprintln!("note: {}", interrupted(settled));
     }
-    let what = match &order.action {
-        Action::Back => format!("took the manual rule of {} back", order.channel),
-        Action::Force(Force::Switch { to, .. }, _) => format!("switched {} to {}", order.channel, to.join(", ")),
-        Action::Force(Force::Shed { .. }, _) => format!("shedding {}", order.channel),
-        Action::Force(Force::Hold { state }, _) => format!("holding {} as {state}", order.channel),
-    };
-    let until = order.until().map(|until| format!(" until {until}")).unwrap_or_default();
-    let mut text = format!("{what}{until} in {}\n", files.config.display());
+    let mut text = format!("{} in {}\n", what_is_done(order), files.config.display());
     if let Some(applied) = &done.applied {
         text += &format!("applied {} to {}\n", files.config.display(), applied.display());
     }
@@ -180,6 +189,17 @@ fn tell(files: &Files, order: &Order, done: &Done, now: WallClock) -> anyhow::Re
         eprintln!("note: {fault}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn what_is_done(order: &Order) -> String {
+    let what = match &order.action {
+        Action::Back => format!("took the manual rule of {} back", order.channel),
+        Action::Force(Force::Switch { to, .. }, _) => format!("switched {} to {}", order.channel, to.join(", ")),
+        Action::Force(Force::Shed { .. }, _) => format!("shedding {}", order.channel),
+        Action::Force(Force::Hold { state }, _) => format!("holding {} as {state}", order.channel),
+    };
+    let until = order.until().map(|until| format!(" until {until}")).unwrap_or_default();
+    format!("{what}{until}")
 }
 
 fn interrupted(settled: &Entry) -> String {
@@ -194,9 +214,9 @@ fn interrupted(settled: &Entry) -> String {
 fn failed(config: &Path, error: SwitchError) -> anyhow::Result<ExitCode> {
     let consequence = format!(", not switched; {} is as it was", config.display());
     match error {
-        SwitchError::Faults(faults) => Ok(refuse(config, &faults, &consequence)),
-        SwitchError::Refused(refusal) => {
-            eprintln!("{}: 1 fault{consequence}\n{refusal}", config.display());
+        SwitchError::Unfit(Unfit::Faults(faults)) => Ok(refuse(config, &faults, &consequence)),
+        SwitchError::Unfit(unfit) => {
+            eprintln!("{}: 1 fault{consequence}\n{unfit}", config.display());
             Ok(ExitCode::from(FAULTY))
         }
         error => Err(error.into()),
@@ -229,7 +249,7 @@ fn verify(log: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// A text for people: not empty, not long, on one line.
-fn words(text: &str) -> Result<String, String> {
+pub(crate) fn words(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("is empty".to_owned()),
         text if text.len() > MAX_TEXT_BYTES => Err(format!("is longer than {MAX_TEXT_BYTES} bytes")),

@@ -28,6 +28,21 @@ pub enum Operation {
     Hold,
     /// The manual rule is taken back.
     Back,
+    /// The whole config is replaced; only in the history of an object in a cluster.
+    Apply,
+}
+
+impl Operation {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Switch => "switch",
+            Self::Shed => "shed",
+            Self::Hold => "hold",
+            Self::Back => "back",
+            Self::Apply => "apply",
+        }
+    }
 }
 
 /// Who has done what with which channel. The order of the fields is that of the line.

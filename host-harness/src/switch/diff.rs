@@ -5,7 +5,7 @@ use std::path::Path;
 const CONTEXT: usize = 3;
 
 /// The difference of two texts as one hunk; empty if there is none.
-pub(super) fn unified(path: &Path, before: &str, after: &str) -> String {
+pub(crate) fn unified(path: &Path, before: &str, after: &str) -> String {
     if before == after {
         return String::new();
     }

@@ -107,14 +107,28 @@ impl Order {
         }
     }
 
+    /// The state in which it is held.
+    pub const fn state(&self) -> Option<&'static str> {
+        match &self.action {
+            Action::Force(Force::Hold { state }, _) => Some(state),
+            _ => None,
+        }
+    }
+
     /// The config as ordered; everything but the rule is as it was, byte for byte.
     ///
     /// # Errors
     /// [`Refusal`]. Whether the config is valid is not looked at.
     pub fn change(&self, config: &str) -> Result<String, Refusal> {
-        let text = RulesText::find(config).ok_or(Refusal::NoRules)?;
-        let rules: Vec<Value> = text.rules().map(|rule| serde_json::from_str(rule).unwrap_or_default()).collect();
+        self.change_beside(config, "")
+    }
+
+    /// The same with manual rules that stand in an object of their own: `config` tells how its rules write a target.
+    pub(super) fn change_beside(&self, manual: &str, config: &str) -> Result<String, Refusal> {
+        let text = RulesText::find(manual).ok_or(Refusal::NoRules)?;
+        let mut rules = parsed(&text);
         let ours = self.ours(&rules)?;
+        rules.extend(RulesText::find(config).iter().flat_map(parsed));
         let Action::Force(force, until) = &self.action else {
             let name = self.rule_name();
             return ours.and_then(|index| text.without(index)).ok_or(Refusal::NothingToTakeBack { name });
@@ -181,6 +195,10 @@ impl Order {
             .flatten();
         targets.into_iter().find(|written| written["channel"] == target).cloned().unwrap_or_else(otherwise)
     }
+}
+
+fn parsed(text: &RulesText<'_>) -> Vec<Value> {
+    text.rules().map(|rule| serde_json::from_str(rule).unwrap_or_default()).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! An order carried out: under a lock, checked first, and never without its line in the log.
 
 use super::diff;
-use super::order::{Order, Refusal};
+use super::order::Order;
+use super::sheet::{Sheet, Unfit};
 use crate::guarded::{Contents, GuardError, Guarded};
 use crate::oplog::{Entry, Log, LogError, Step, sha256};
 use crate::rules::{self, PluginSettings, RulesError};
@@ -70,12 +71,9 @@ pub struct Done {
 /// Why an order was not carried out, or not all of it.
 #[derive(Debug, Error)]
 pub enum SwitchError {
-    /// The config with the rule has faults; it was not written.
-    #[error("the config would have faults")]
-    Faults(Faults),
-    /// The config does not allow the change; it was not written.
+    /// The config does not allow the change, or would have faults; it was not written.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Unfit(#[from] Unfit),
     /// A file is not safe, or the operating system refused; the config was not replaced.
     #[error(transparent)]
     Guard(#[from] GuardError),
@@ -109,8 +107,7 @@ pub fn preview(
     check: &dyn Fn(&str) -> Result<(), Faults>,
 ) -> Result<String, SwitchError> {
     let before = Guarded::new(config)?.read()?.text;
-    let after = order.change(&before)?;
-    check(&after).map_err(SwitchError::Faults)?;
+    let after = Sheet::Config(&before).ordered(order, check)?.text;
     Ok(diff::unified(config, &before, &after))
 }
 
@@ -122,8 +119,7 @@ pub fn perform(files: &Files, order: &Order, world: &World<'_>) -> Result<Done, 
     let (config, log) = (Guarded::new(&files.config)?, Guarded::new(&files.log)?);
     let _lock = config.lock(config.owner()?)?;
     let before = config.read()?;
-    let after = order.change(&before.text)?;
-    (world.check)(&after).map_err(SwitchError::Faults)?;
+    let after = Sheet::Config(&before.text).ordered(order, world.check)?.text;
     // Whoever owns the config can add to a log that root has begun.
     let mut log = Log::open(&log, before.owner)?;
     let settled = settle(&mut log, &before.text, world)?;
@@ -191,17 +187,13 @@ fn settle(log: &mut Log, config: &str, world: &World<'_>) -> Result<Option<Entry
 }
 
 fn intent(order: &Order, before: &str, after: &str, now: WallClock) -> Entry {
-    let state = match &order.action {
-        super::Action::Force(super::Force::Hold { state }, _) => Some((*state).to_owned()),
-        _ => None,
-    };
     Entry {
         time: format_rfc3339(now),
         step: Step::Intent,
         operation: order.operation(),
         channel: order.channel.clone(),
         to: order.to().to_vec(),
-        state,
+        state: order.state().map(str::to_owned),
         by: order.by.clone(),
         approved_by: order.approved_by.clone(),
         uid: uid(),

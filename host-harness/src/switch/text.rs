@@ -8,7 +8,7 @@ type Span = Range<usize>;
 
 /// A config and the place of its rules.
 #[derive(Debug)]
-pub(super) struct RulesText<'a> {
+pub(crate) struct RulesText<'a> {
     text: &'a str,
     newline: &'static str,
     /// The members of the config: name and value.
@@ -21,7 +21,7 @@ pub(super) struct RulesText<'a> {
 
 impl<'a> RulesText<'a> {
     /// Finds the rules; `None` if this is no JSON object, or its `rules` are no list or there twice.
-    pub(super) fn find(text: &'a str) -> Option<Self> {
+    pub(crate) fn find(text: &'a str) -> Option<Self> {
         serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).ok()?;
         let members = members(text);
         let is_rules =
@@ -37,12 +37,12 @@ impl<'a> RulesText<'a> {
     }
 
     /// Each rule as it is written.
-    pub(super) fn rules(&self) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &'a str> {
         self.rules.iter().map(|rule| &self.text[rule.clone()])
     }
 
     /// The text with `rule` in front of all others.
-    pub(super) fn with_first(&self, rule: &str) -> String {
+    pub(crate) fn with_first(&self, rule: &str) -> String {
         match (&self.list, self.rules.first()) {
             (Some(list), Some(first)) => {
                 let lead = &self.text[list.start + 1..first.start];
@@ -55,12 +55,12 @@ impl<'a> RulesText<'a> {
     }
 
     /// The text with `rule` in place of another.
-    pub(super) fn with(&self, index: usize, rule: &str) -> Option<String> {
+    pub(crate) fn with(&self, index: usize, rule: &str) -> Option<String> {
         self.rules.get(index).map(|old| self.put(old.clone(), rule))
     }
 
     /// The text without a rule.
-    pub(super) fn without(&self, index: usize) -> Option<String> {
+    pub(crate) fn without(&self, index: usize) -> Option<String> {
         let rule = self.rules.get(index)?;
         let before = index.checked_sub(1).and_then(|before| self.rules.get(before));
         Some(match (before, self.rules.get(index + 1)) {

@@ -86,7 +86,7 @@ fn a_line_that_was_cut_off_means_that_nothing_was_switched() -> Result<()> {
 fn a_refused_order_leaves_no_line() -> Result<()> {
     let bed = Bed::new()?;
     let back = Order { action: Action::Back, ..order("xiaomi") };
-    assert!(matches!(until(&bed, &back, None), Err(SwitchError::Refused(_))));
+    assert!(matches!(until(&bed, &back, None), Err(SwitchError::Unfit(_))));
     assert!(!fs::exists(&bed.log)?);
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 /// What an answer also has if it is a success.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a condition: an object with its `source`")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OkWhen {
     /// Where to look.
     pub source: SourceWire,
@@ -28,6 +29,7 @@ pub struct OkWhen {
 /// and all of `ok_when`. The answer to an operation that is no send may also do without a code.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object that says how answers are judged")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Response {
     /// Statuses of success, such as `"200"` or `"2xx"`; default `["2xx"]`.
     #[serde(default)]
@@ -49,6 +51,7 @@ pub struct Response {
     pub message: Vec<SourceWire>,
     /// The codes of each class, as a short form of rules: those that the vendor bears out and that no text splits.
     #[serde(default, deserialize_with = "codes_by_class")]
+    #[cfg_attr(feature = "schema", schemars(extend("propertyNames" = {"$ref": "#/$defs/Outcome"})))]
     pub class: BTreeMap<OutcomeClass, Vec<String>>,
     /// The classes of codes.
     #[serde(default)]
@@ -80,6 +83,7 @@ pub struct Response {
 /// says a number counts. Not meant for limits of a second or a minute.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with the sources of `limit`, `used` and `remaining`")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Quota"))]
 pub struct QuotaWire {
     /// What may be sent in a day.
     #[serde(default)]
@@ -100,6 +104,7 @@ pub struct QuotaWire {
 /// statuses before one for any; then the first.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a rule: an object with `class` and `codes`")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CodeRule"))]
 pub struct Rule {
     /// The class.
     pub class: OutcomeClass,
@@ -120,6 +125,7 @@ pub struct Rule {
 /// `accepted`), or only of those that were refused (`only_refused`).
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object that says where results per recipient stand")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Items {
     /// Whether only refused recipients are listed: the others are what the call as a whole is.
     #[serde(default)]
@@ -159,11 +165,13 @@ pub struct Items {
 /// When to try again: exactly one of `source`, `fixed` and `midnight`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a hint: an object with `source`, `fixed` or `midnight`")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetryAfter {
     /// Where a number or an HTTP date stands.
     pub source: Option<SourceWire>,
     /// What a number counts.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = "seconds")))]
     pub unit: RetryUnit,
     /// The number or date stands in a text after these words.
     pub after: Option<String>,
@@ -188,6 +196,7 @@ pub struct RetryAfter {
 /// What the number of a hint counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RetryUnit {
     /// Seconds to wait.
     #[default]

@@ -25,6 +25,7 @@ impl Default for TraceSettings {
 /// Who writes the context of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TraceMode {
     /// The filter.
     Own,
@@ -38,6 +39,7 @@ pub enum TraceMode {
 /// What is written in the form of B3, which is read in any case where no `traceparent` came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum B3Style {
     /// Nothing.
     #[default]
