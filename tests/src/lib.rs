@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: a bed of stand-in vendors, a stand-in service and a real Envoy between them.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
+pub mod admission;
+pub mod apiserver;
 pub mod app;
 pub mod bodies;
 pub mod collector;
@@ -8,10 +10,14 @@ pub mod context;
 pub mod counts;
 pub mod exchanges;
 pub mod load;
+pub mod manifests;
 pub mod pair;
+pub mod prometheus;
 pub mod pushes;
 pub mod queue;
 pub mod recorder;
+pub mod smoke;
+pub mod tools;
 pub mod usage;
 pub mod wire;
 
@@ -42,6 +48,7 @@ pub fn repository(path: &str) -> PathBuf {
 
 /// A bed before it is made.
 pub struct Setup {
+    bootstrap: PathBuf,
     rules: Rules,
     filter: Filter,
     workers: u32,
@@ -65,6 +72,7 @@ impl Setup {
     /// With this plugin configuration, one worker and [`SECRET`].
     pub fn with_rules(rules: &str) -> Self {
         Self {
+            bootstrap: repository("envoy/bootstrap.yaml"),
             rules: Rules::Config(rules.to_owned()),
             filter: Filter::Wasm(repository("target/pointsman.wasm")),
             workers: 1,
@@ -83,6 +91,12 @@ impl Setup {
     /// With a cluster that leads elsewhere than to its stand-in.
     pub fn upstream(mut self, cluster: &str, addr: SocketAddr, protocol: Protocol) -> Self {
         self.upstreams.push((cluster.to_owned(), Upstream { addr, protocol }));
+        self
+    }
+
+    /// From another file than `envoy/bootstrap.yaml`, of the same shape.
+    pub fn bootstrap(mut self, bootstrap: PathBuf) -> Self {
+        self.bootstrap = bootstrap;
         self
     }
 
@@ -133,7 +147,7 @@ impl Setup {
         let vendors = Vendors::start().await.expect("stand-ins start");
         let service = Service::start().await;
         let binary = binary_from_env().expect("POINTSMAN_ENVOY names Envoy; ./scripts/test sets it");
-        let mut options = Options::new(binary, repository("envoy/bootstrap.yaml"), self.filter);
+        let mut options = Options::new(binary, self.bootstrap, self.filter);
         options.rules = self.rules;
         options.concurrency = self.workers;
         options.secret = self.secret;

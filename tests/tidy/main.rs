@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a check that cannot read the repository has failed")]
 
 mod documents;
+mod links;
 
 use pointsman_tests::repository;
 use std::fs;
@@ -90,26 +91,4 @@ fn paths_named_in_documents_exist() {
 fn known_root(path: &str) -> bool {
     let first = path.trim_start_matches("./").split('/').next().unwrap_or_default();
     repository(first).is_dir()
-}
-
-#[test]
-fn links_in_documents_lead_somewhere() {
-    for (path, text) in with_extension("md") {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for target in targets.filter(|target| !target.starts_with("http")) {
-            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
-            let file = if file.is_empty() { path.clone() } else { folder.join(file) };
-            let linked = fs::read_to_string(repository(&file.to_string_lossy()));
-            let is_there = linked.is_ok() || repository(&file.to_string_lossy()).exists();
-            assert!(is_there, "{} links to {target}, which does not exist", path.display());
-            let slug = |line: &str| {
-                let kept =
-                    line.trim_start_matches(['#', ' ']).chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-                kept.collect::<String>().to_lowercase().replace(' ', "-")
-            };
-            let headings: Vec<String> = linked.iter().flat_map(|text| text.lines()).map(slug).collect();
-            assert!(heading.is_empty() || headings.iter().any(|known| known == heading), "no heading {target}");
-        }
-    }
 }
