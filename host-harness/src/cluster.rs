@@ -17,7 +17,7 @@ pub use change::{Changed, NewConfig, Wish, change};
 pub use error::{ClusterError, Unable};
 pub use history::{MAX_ENTRIES, MAX_HISTORY_BYTES, Record, records};
 pub use object::{Kind, NotAName, Object};
-pub use perform::{Done, Mode, history, perform};
+pub use perform::{Done, Mode, history, loaded, perform};
 
 /// What the annotations of Pointsman are called.
 pub mod annotation {

@@ -95,14 +95,14 @@ impl Lifecycle {
     }
 
     /// Adds a custom status; `None` if there are [`MAX_CUSTOM`] already.
-    pub(crate) fn add(&mut self, name: &str, rank: u8) -> Option<Status> {
+    pub fn add(&mut self, name: &str, rank: u8) -> Option<Status> {
         let status = Status::at(self.stages.len()).filter(|status| status.index() < MAX_STATUSES)?;
         self.stages.push(Stage { name: name.into(), rank, next: Vec::new() });
         Some(status)
     }
 
     /// Allows the step.
-    pub(crate) fn allow(&mut self, from: Status, to: Status) {
+    pub fn allow(&mut self, from: Status, to: Status) {
         if let Some(stage) = self.stages.get_mut(from.index()) {
             stage.next.push(to);
         }

@@ -10,8 +10,8 @@ use pointsman_core::time::{WallClock, parse_duration};
 use pointsman_host::cluster::Object;
 use pointsman_host::oplog::{self, Entry, Step};
 use pointsman_host::switch::{
-    Action, Destination, Done, Files, Force, LONGEST, Order, SwitchError, Unfit, World, is_same_person, perform,
-    preview, valid,
+    Action, Destination, Done, Drill, Fault, Files, Force, LONGEST, Order, Share, SwitchError, Unfit, World,
+    is_same_person, perform, preview, valid,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ use std::time::Duration;
 const MAX_TEXT_BYTES: usize = 256;
 
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("what").args(["to", "shed", "hold", "back", "log"]).required(true))]
+#[command(group = clap::ArgGroup::new("what").args(["to", "shed", "hold", "back", "drill", "end_drill", "log"]).required(true))]
 pub(crate) struct Switch {
     /// The channel.
     #[arg(required_unless_present = "log")]
@@ -50,6 +50,15 @@ pub(crate) struct Switch {
     /// Take the manual rule of the channel back.
     #[arg(long)]
     back: bool,
+    /// Rehearse a failure of it: `refused`, or such as `status:503`, `code:-1` or `delay:2s`.
+    #[arg(long, value_name = "FAULT", requires = "share")]
+    drill: Option<Fault>,
+    /// Which part of its messages is struck, up to 0.5.
+    #[arg(long, requires = "drill")]
+    share: Option<Share>,
+    /// End the rehearsal of the channel.
+    #[arg(long)]
+    end_drill: bool,
     /// Who wants it; in a cluster it is who you are there, and need not be said.
     #[arg(long, value_name = "NAME", required_unless_present_any = ["log", "configmap", "envoyfilter"],
           value_parser = words)]
@@ -59,7 +68,7 @@ pub(crate) struct Switch {
     reason: Option<String>,
     /// How long it holds, such as 30m; at most 24h.
     #[arg(long = "for", value_name = "DURATION", value_parser = at_most_a_day,
-          required_unless_present_any = ["back", "log"], conflicts_with = "back")]
+          required_unless_present_any = ["back", "end_drill", "log"], conflicts_with_all = ["back", "end_drill"])]
     lasting: Option<Duration>,
     /// Who else has agreed; not the same as --by.
     #[arg(long, value_name = "NAME", value_parser = words)]
@@ -118,7 +127,7 @@ pub(crate) fn run(arguments: &Switch) -> anyhow::Result<ExitCode> {
     let valid = |text: &str| valid(text, &order.action, now);
     if arguments.dry_run {
         return match preview(config, &order, &valid) {
-            Ok(diff) => print(&diff).map(|()| ExitCode::SUCCESS),
+            Ok(planned) => print(&planned.diff).map(|()| ExitCode::SUCCESS),
             Err(error) => failed(config, error),
         };
     }
@@ -144,10 +153,12 @@ fn in_cluster(arguments: &Switch, object: &Object, now: WallClock) -> anyhow::Re
 }
 
 fn order(arguments: &Switch, by: String, now: WallClock) -> anyhow::Result<Order> {
-    let action = match arguments.lasting {
+    let action = match (arguments.lasting, arguments.drill.clone().zip(arguments.share)) {
         _ if arguments.back => Action::Back,
-        Some(lasting) => Action::Force(force(arguments), now.after(lasting)),
-        None => anyhow::bail!("--for is needed"),
+        _ if arguments.end_drill => Action::EndDrill,
+        (Some(lasting), Some((fault, share))) => Action::Drill(Drill { share, fault }, now.after(lasting)),
+        (Some(lasting), None) => Action::Force(force(arguments), now.after(lasting)),
+        (None, _) => anyhow::bail!("--for is needed"),
     };
     Ok(Order {
         channel: arguments.channel.clone().context("a channel is needed")?,
@@ -194,6 +205,10 @@ fn tell(files: &Files, order: &Order, done: &Done, now: WallClock) -> anyhow::Re
 fn what_is_done(order: &Order) -> String {
     let what = match &order.action {
         Action::Back => format!("took the manual rule of {} back", order.channel),
+        Action::Drill(Drill { share, fault }, _) => {
+            format!("rehearsing {fault} for {} of {}", share.get(), order.channel)
+        }
+        Action::EndDrill => format!("ended the rehearsal of {}", order.channel),
         Action::Force(Force::Switch { to, .. }, _) => format!("switched {} to {}", order.channel, to.join(", ")),
         Action::Force(Force::Shed { .. }, _) => format!("shedding {}", order.channel),
         Action::Force(Force::Hold { state }, _) => format!("holding {} as {state}", order.channel),

@@ -6,7 +6,7 @@ use super::history::Record;
 use super::place::Place;
 use crate::oplog::Operation;
 use crate::overrides;
-use crate::switch::{Action, Draft, Order, Sheet, Unfit, is_same_person, unified, valid};
+use crate::switch::{Draft, Order, Sheet, Unfit, is_same_person, unified, valid};
 use pointsman_core::config::{self, digest};
 use pointsman_core::time::{WallClock, format_rfc3339, parse_rfc3339};
 use serde_json::Value;
@@ -83,7 +83,7 @@ pub fn change(object: &Value, config: &str, wish: Wish<'_>, now: WallClock) -> R
 
 fn check_approval(object: &Value, wish: Wish<'_>) -> Result<(), Unable> {
     let (by, approver, needed) = match wish {
-        Wish::Order(order) => (&order.by, &order.approved_by, order.action != Action::Back),
+        Wish::Order(order) => (&order.by, &order.approved_by, !order.action.is_end()),
         Wish::Config(new) => (&new.by, &new.approved_by, true),
     };
     match approver {
@@ -94,7 +94,7 @@ fn check_approval(object: &Value, wish: Wish<'_>) -> Result<(), Unable> {
 }
 
 /// What filters load while the object has this text. Overrides that cannot be merged have nothing in force.
-fn in_force(place: Place, text: &str, config: &str) -> String {
+pub(super) fn in_force(place: Place, text: &str, config: &str) -> String {
     match place {
         Place::Overrides => overrides::merge(config, text).unwrap_or_else(|_| config.to_owned()),
         Place::Config | Place::EnvoyFilter => text.to_owned(),

@@ -1,7 +1,7 @@
 //! A wish carried out: read, change, write if nobody else has written since, and again if somebody has.
 
 use super::access::Cluster;
-use super::change::{Changed, Wish, change};
+use super::change::{Changed, Wish, change, in_force};
 use super::error::ClusterError;
 use super::history::{Record, last_line, records};
 use super::object::Object;
@@ -75,6 +75,17 @@ pub async fn perform(
 /// [`ClusterError`].
 pub async fn history(cluster: &Cluster, object: &Object) -> Result<Vec<Result<Record, String>>, ClusterError> {
     Ok(records(&cluster.get(object).await?))
+}
+
+/// The config that filters load by an object as it stands.
+///
+/// # Errors
+/// [`ClusterError`].
+pub async fn loaded(cluster: &Cluster, object: &Object) -> Result<String, ClusterError> {
+    let found = cluster.get(object).await?;
+    let config = config_beside(cluster, object, &found).await?;
+    let place = Place::of(&found).map_err(|reason| ClusterError::Unable { object: object.clone(), reason })?;
+    Ok(in_force(place, place.text(&found), &config))
 }
 
 /// The config that the overrides of an object belong to; empty for an object that holds a config itself.

@@ -28,6 +28,10 @@ pub enum Operation {
     Hold,
     /// The manual rule is taken back.
     Back,
+    /// A share of its messages is struck, as a rehearsal.
+    Drill,
+    /// The rehearsal is ended.
+    EndDrill,
     /// The whole config is replaced; only in the history of an object in a cluster.
     Apply,
 }
@@ -40,6 +44,8 @@ impl Operation {
             Self::Shed => "shed",
             Self::Hold => "hold",
             Self::Back => "back",
+            Self::Drill => "drill",
+            Self::EndDrill => "end_drill",
             Self::Apply => "apply",
         }
     }

@@ -1,5 +1,6 @@
-//! What an operator wants, and the config that it makes: a `force` rule in front of the others, or that rule gone.
+//! What an operator wants, and the config that it makes: a `force` or `drill` rule in front of the others, or that rule gone.
 
+use super::drill::Drill;
 use super::text::RulesText;
 use crate::oplog::Operation;
 use pointsman_core::time::{WallClock, format_rfc3339};
@@ -37,8 +38,27 @@ pub enum Force {
 pub enum Action {
     /// A manual rule, and when it ends.
     Force(Force, WallClock),
+    /// A rehearsal, and when it ends.
+    Drill(Drill, WallClock),
     /// The end of the manual rule.
     Back,
+    /// The end of the rehearsal.
+    EndDrill,
+}
+
+impl Action {
+    /// Whether it only takes a rule out.
+    pub const fn is_end(&self) -> bool {
+        matches!(self, Self::Back | Self::EndDrill)
+    }
+
+    /// What a rule of this kind is called in a config.
+    pub(super) const fn rule_kind(&self) -> &'static str {
+        match self {
+            Self::Force(..) | Self::Back => "force",
+            Self::Drill(..) | Self::EndDrill => "drill",
+        }
+    }
 }
 
 /// An operator's order.
@@ -85,6 +105,8 @@ impl Order {
     pub const fn operation(&self) -> Operation {
         match &self.action {
             Action::Back => Operation::Back,
+            Action::Drill(..) => Operation::Drill,
+            Action::EndDrill => Operation::EndDrill,
             Action::Force(Force::Switch { .. }, _) => Operation::Switch,
             Action::Force(Force::Shed { .. }, _) => Operation::Shed,
             Action::Force(Force::Hold { .. }, _) => Operation::Hold,
@@ -94,8 +116,8 @@ impl Order {
     /// When it ends, in words.
     pub fn until(&self) -> Option<String> {
         match &self.action {
-            Action::Force(_, until) => Some(format_rfc3339(*until)),
-            Action::Back => None,
+            Action::Force(_, until) | Action::Drill(_, until) => Some(format_rfc3339(*until)),
+            Action::Back | Action::EndDrill => None,
         }
     }
 
@@ -129,11 +151,15 @@ impl Order {
         let mut rules = parsed(&text);
         let ours = self.ours(&rules)?;
         rules.extend(RulesText::find(config).iter().flat_map(parsed));
-        let Action::Force(force, until) = &self.action else {
-            let name = self.rule_name();
-            return ours.and_then(|index| text.without(index)).ok_or(Refusal::NothingToTakeBack { name });
+        let (body, until) = match &self.action {
+            Action::Force(force, until) => (self.force(force, &rules), *until),
+            Action::Drill(drill, until) => (self.drill(drill), *until),
+            Action::Back | Action::EndDrill => {
+                let name = self.rule_name();
+                return ours.and_then(|index| text.without(index)).ok_or(Refusal::NothingToTakeBack { name });
+            }
         };
-        let rule = self.rule(force, *until, &rules);
+        let rule = self.rule(&body, until);
         let Some(index) = ours else { return Ok(text.with_first(&rule)) };
         let in_front = if index == 0 { text.with(0, &rule) } else { None };
         if let Some(changed) = in_front {
@@ -144,21 +170,39 @@ impl Order {
     }
 
     fn rule_name(&self) -> String {
-        format!("switch-{}", self.channel)
+        let kind = if self.action.rule_kind() == "drill" { "drill" } else { "switch" };
+        format!("{kind}-{}", self.channel)
     }
 
     /// The manual rule that is there already.
     fn ours(&self, rules: &[Value]) -> Result<Option<usize>, Refusal> {
         let name = self.rule_name();
         let Some(index) = rules.iter().position(|rule| rule["name"] == name.as_str()) else { return Ok(None) };
-        if rules[index]["force"]["channel"] == self.channel.as_str() {
+        if rules[index][self.action.rule_kind()]["channel"] == self.channel.as_str() {
             return Ok(Some(index));
         }
         Err(Refusal::NameTaken { index, name })
     }
 
     /// The rule on one line, with its keys in the order in which they are read.
-    fn rule(&self, force: &Force, until: WallClock, rules: &[Value]) -> String {
+    fn rule(&self, body: &[(&str, Value)], until: WallClock) -> String {
+        format!(
+            "{{\"name\": {}, \"{}\": {{{}}}, \"by\": {}, \"reason\": {}, \"until\": {}}}",
+            json!(self.rule_name()),
+            self.action.rule_kind(),
+            body.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect::<Vec<_>>().join(", "),
+            json!(self.by),
+            json!(self.reason),
+            json!(format_rfc3339(until)),
+        )
+    }
+
+    fn drill(&self, drill: &Drill) -> Vec<(&'static str, Value)> {
+        let Drill { share, fault } = drill;
+        vec![("channel", json!(self.channel)), ("share", json!(share.get())), ("fault", fault.json())]
+    }
+
+    fn force(&self, force: &Force, rules: &[Value]) -> Vec<(&'static str, Value)> {
         let mut members = vec![("channel", json!(self.channel))];
         match force {
             Force::Switch { to, keep_credentials } => {
@@ -172,14 +216,7 @@ impl Order {
             }
             Force::Hold { state } => members.extend([("action", json!("hold")), ("state", json!(state))]),
         }
-        format!(
-            "{{\"name\": {}, \"force\": {{{}}}, \"by\": {}, \"reason\": {}, \"until\": {}}}",
-            json!(self.rule_name()),
-            members.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect::<Vec<_>>().join(", "),
-            json!(self.by),
-            json!(self.reason),
-            json!(format_rfc3339(until)),
-        )
+        members
     }
 
     /// A target as other rules of the channel write it, with the texts and credentials that it needs.
@@ -203,6 +240,7 @@ fn parsed(text: &RulesText<'_>) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::drill::{Fault, Share};
     use super::*;
 
     fn order(action: Action) -> Order {
@@ -253,6 +291,21 @@ mod tests {
             {"name": "a", "auto": {"channel": "oppo", "to": ["sms", {"channel": "lc", "texts": {"1": "Your code is {0}"}}]}}]}"#;
         let changed = to_lc().change(config).unwrap();
         assert!(changed.contains(r#""to": [{"channel":"lc","texts":{"1":"Your code is {0}"}}]}, "by""#), "{changed}");
+    }
+
+    #[test]
+    fn a_drill_is_a_rule_of_its_own_beside_the_order() {
+        let drill = Drill { share: Share::of(0.1).unwrap(), fault: Fault::Status(503) };
+        let rehearse = order(Action::Drill(drill, WallClock(1_700_000_000_000_000_000)));
+        let config = format!("{{\"rules\": [{RULE}]}}");
+        let changed = rehearse.change(&config).unwrap();
+        let rule = r#"{"name": "drill-oppo", "drill": {"channel": "oppo", "share": 0.1, "fault": {"status":503}}, "by": "alice", "reason": "vendor \"down\"", "until": "2023-11-14T22:13:20Z"}"#;
+        assert_eq!(changed, format!("{{\"rules\": [{rule}, {RULE}]}}"));
+        assert_eq!(order(Action::EndDrill).change(&changed).unwrap(), config);
+        assert_eq!(order(Action::Back).change(&changed).unwrap(), format!("{{\"rules\": [{rule}]}}"));
+        let named = "{\"rules\": [{\"name\": \"drill-oppo\", \"force\": {\"channel\": \"oppo\"}}]}";
+        assert!(matches!(rehearse.change(named), Err(Refusal::NameTaken { index: 0, .. })));
+        assert!(matches!(order(Action::EndDrill).change(&config), Err(Refusal::NothingToTakeBack { .. })));
     }
 
     #[test]

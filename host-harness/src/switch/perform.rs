@@ -6,7 +6,7 @@ use super::sheet::{Sheet, Unfit};
 use crate::guarded::{Contents, GuardError, Guarded};
 use crate::oplog::{Entry, Log, LogError, Step, sha256};
 use crate::rules::{self, PluginSettings, RulesError};
-use pointsman_core::config::Faults;
+use pointsman_core::config::{Faults, digest};
 use pointsman_core::time::{WallClock, format_rfc3339};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -66,6 +66,25 @@ pub struct Done {
     pub settled: Option<Box<Entry>>,
     /// The config was applied to this file.
     pub applied: Option<PathBuf>,
+    /// What it has come to.
+    pub planned: Planned,
+}
+
+/// What an order makes of a config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The change, as a unified diff.
+    pub diff: String,
+    /// The version of the config before, as filters report it.
+    pub before: String,
+    /// The version that filters report once the change is in force.
+    pub version: String,
+}
+
+impl Planned {
+    fn of(config: &Path, before: &str, after: &str) -> Self {
+        Self { diff: diff::unified(config, before, after), before: digest(before), version: digest(after) }
+    }
 }
 
 /// Why an order was not carried out, or not all of it.
@@ -97,7 +116,7 @@ impl From<Crash> for SwitchError {
     }
 }
 
-/// What an order would change, as a unified diff; writes nothing and waits for nobody.
+/// What an order would change; writes nothing and waits for nobody.
 ///
 /// # Errors
 /// [`SwitchError`], as the order itself would.
@@ -105,10 +124,10 @@ pub fn preview(
     config: &Path,
     order: &Order,
     check: &dyn Fn(&str) -> Result<(), Faults>,
-) -> Result<String, SwitchError> {
+) -> Result<Planned, SwitchError> {
     let before = Guarded::new(config)?.read()?.text;
     let after = Sheet::Config(&before).ordered(order, check)?.text;
-    Ok(diff::unified(config, &before, &after))
+    Ok(Planned::of(config, &before, &after))
 }
 
 /// Carries an order out.
@@ -139,7 +158,11 @@ pub fn perform(files: &Files, order: &Order, world: &World<'_>) -> Result<Done, 
         Err(error) => done.error = Some(error.to_string()),
     }
     log.append(done).map_err(SwitchError::Unrecorded)?;
-    Ok(Done { settled: settled.map(Box::new), applied: applied.map_err(SwitchError::NotApplied)?.map(Path::to_owned) })
+    Ok(Done {
+        settled: settled.map(Box::new),
+        applied: applied.map_err(SwitchError::NotApplied)?.map(Path::to_owned),
+        planned: Planned::of(&files.config, &before.text, &after),
+    })
 }
 
 fn replace(config: &Guarded, before: &Contents, after: &str, world: &World<'_>) -> Result<(), SwitchError> {

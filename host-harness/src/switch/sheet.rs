@@ -78,10 +78,11 @@ impl Sheet<'_> {
 pub fn valid(text: &str, action: &Action, now: WallClock) -> Result<(), Faults> {
     config::load(text)?;
     let mut faults = Faults::default();
-    for fault in check_time(text, now).iter().filter(|fault| fault.path.ends_with(".force")) {
+    for fault in check_time(text, now).iter().filter(|fault| fault.path.ends_with(&format!(".{}", action.rule_kind())))
+    {
         faults.add(&fault.path, &fault.message);
     }
-    if faults.is_empty() || *action == Action::Back { Ok(()) } else { Err(faults) }
+    if faults.is_empty() || action.is_end() { Ok(()) } else { Err(faults) }
 }
 
 /// Whether two names are one person's, however they are written.

@@ -39,6 +39,26 @@ fn a_switch_is_one_rule_and_nothing_else_of_the_file_changes() -> Result<()> {
 }
 
 #[test]
+fn a_rehearsal_is_ordered_and_ended_like_a_switch() -> Result<()> {
+    let bed = Bed::new()?;
+    let auto = r#"{"name": "a", "auto": {"channel": "xiaomi", "to": ["xiaomi-b"]}}"#;
+    let mut config: Value = serde_json::from_str(CONFIG)?;
+    config["rules"] = serde_json::json!([serde_json::from_str::<Value>(auto)?]);
+    fs::write(&bed.config, config.to_string())?;
+    let said = bed.by_alice(&["xiaomi", "--drill", "status:503", "--share", "0.1"])?;
+    assert_done(&said);
+    assert!(said.out.starts_with("rehearsing status:503 for 0.1 of xiaomi until 20"), "{}", said.out);
+    let rules: Value = serde_json::from_str(&bed.text()?)?;
+    let expected = serde_json::json!({"channel": "xiaomi", "share": 0.1, "fault": {"status": 503}});
+    assert_eq!(rules["rules"][0]["drill"], expected);
+    assert_done(&bed.switch(&["--end-drill", "xiaomi", "--by", "bob", "--reason", "seen enough"])?);
+    assert_eq!(bed.text()?, config.to_string());
+    let told: Vec<_> = bed.entries()?.iter().map(|entry| entry.operation).collect();
+    assert_eq!(told, [Operation::Drill, Operation::Drill, Operation::EndDrill, Operation::EndDrill]);
+    Ok(())
+}
+
+#[test]
 fn an_order_and_its_end_are_four_lines_in_the_log() -> Result<()> {
     let bed = Bed::new()?;
     assert_done(&bed.by_alice(&["xiaomi", "--to", "xiaomi-b", "--approved-by", "bob"])?);

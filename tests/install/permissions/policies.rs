@@ -1,6 +1,6 @@
 //! Every expression of the policies, with objects that must pass and objects that must not.
 
-use super::bed::{Bed, CONFIG, PEOPLE, back, now, order};
+use super::bed::{Bed, CONFIG, PEOPLE, back, end_of_rehearsal, now, order, rehearsal};
 use pointsman_host::cluster::{MAX_ENTRIES, Wish, annotation, change, records};
 use pointsman_host::switch::Order;
 use pointsman_tests::admission::{Request, refusals};
@@ -110,13 +110,13 @@ fn orders_pass(court: &mut Court) {
         for round in 0..rounds {
             let (person, other) = if round % 2 == 0 { ("alice", "bob") } else { ("bob", "alice") };
             let approved = Order { approved_by: Some(other.to_owned()), ..order("xiaomi", person) };
-            for order in [approved, back("xiaomi", other)] {
+            for order in [approved, back("xiaomi", other), rehearsal(person), end_of_rehearsal(other)] {
                 let next = ordered(&object, &order);
                 court.assert_passes(&order.by, &object, &next);
                 object = next;
             }
         }
-        assert_eq!(records(&object).len(), (2 * rounds).min(MAX_ENTRIES));
+        assert_eq!(records(&object).len(), (4 * rounds).min(MAX_ENTRIES));
     }
 }
 

@@ -33,6 +33,11 @@ impl Life {
         self.note(status.index(), Seen { first_ms: ms, last_ms: ms });
     }
 
+    /// Whether it was ever in that status.
+    pub fn has(&self, status: Status) -> bool {
+        self.0.get(status.index()).is_some_and(Option::is_some)
+    }
+
     /// Adds what another one knows.
     pub fn merge(&mut self, other: &Self) {
         for (index, seen) in other.0.iter().enumerate() {

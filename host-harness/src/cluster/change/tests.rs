@@ -3,7 +3,7 @@
 use super::*;
 use crate::cluster::annotation;
 use crate::rules::{Placement, PluginSettings, config_in_envoyfilter, render_configmap, render_envoyfilter};
-use crate::switch::Force;
+use crate::switch::{Action, Force};
 use serde_json::json;
 use std::time::Duration;
 
