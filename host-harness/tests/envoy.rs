@@ -248,8 +248,12 @@ fn envoy_validates_the_deployed_folder() -> Result<()> {
         .output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{said}");
-    for word in ["[warning]", "[error]", "eprecated"] {
-        ensure!(!said.contains(word), "{said}");
+    // An empty credential is none. Of the one cluster that nothing waits for, Envoy looks at it even here, and says so.
+    let empty = |line: &&str| line.contains("credentials/otlp.sds.json") && line.contains("unexpected EOF");
+    for line in said.lines().filter(|line| !empty(line)) {
+        for word in ["[warning]", "[error]", "eprecated"] {
+            ensure!(!line.contains(word), "{said}");
+        }
     }
     let rules = directory.path().join("rules/pointsman.ecds.json");
     assert_eq!(fs::metadata(&rules)?.len(), 0);
