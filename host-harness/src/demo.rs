@@ -16,6 +16,7 @@ mod service;
 mod signal;
 mod story;
 mod table;
+mod tracker;
 mod traffic;
 pub(crate) mod vendor_calls;
 
@@ -34,14 +35,17 @@ use crate::sidecar::{Kind, Setup, Sidecar, SidecarError};
 use crate::vendors::{Fault, Vendors, VendorsError};
 use live::Screen;
 use moves::{Moves, Watch};
+use push::Push;
 use receipts::Receipts;
 use service::Service;
 use story::{Followed, Stories, Story};
+use tracker::Tracker;
 use traffic::Traffic;
 
 pub use check::Difference;
 pub use signal::stop_signal;
 pub use table::{Row, render, rows};
+pub use tracker::TrackerError;
 
 /// Worker threads of the demo's sidecar: more than one, so that the counts of several VMs are added up.
 const WORKERS: u32 = 2;
@@ -67,6 +71,9 @@ const SHOWN_AMONG: usize = 600;
 /// How long open pushes may take to end, and how long counts, receipts and records may take to arrive, after a bounded run.
 const SETTLE: Duration = Duration::from_secs(10);
 
+/// Among so many pushes of the stream is one of each channel.
+const FIRST: u64 = 20;
+
 const WELL: &str = "all vendors are well";
 const TROUBLE: &str = "fcm takes 3 s for 4 of 5 sends, oppo answers 200 with code 33 to 3 of 5";
 const RECOVERY: &str = "fcm is well again and gets its messages back step by step; oppo still answers code 33";
@@ -82,6 +89,8 @@ pub struct DemoOptions {
     pub once: bool,
     /// Pushes per second; 150 shows all there is to see.
     pub pushes_per_second: u32,
+    /// The `pointsman-tracker` program, to which all records go too.
+    pub tracker: Option<PathBuf>,
 }
 
 /// Why the demo ended without success.
@@ -134,6 +143,15 @@ pub enum DemoError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The tracker does not find a message by its id, its vendor's id and its recipient.
+    #[error("the tracker does not find a message by its own id, the vendor's and its openid")]
+    NotFound,
+    /// The tracker's trend has no failures of a vendor that has failed.
+    #[error("the tracker does not show that oppo has failed")]
+    NotShown,
+    /// The tracker does not run, or does not answer.
+    #[error(transparent)]
+    Tracker(#[from] TrackerError),
     /// Callers of the push service got something else than its answer.
     #[error("{broken} of {sent} pushes got no answer of the push service")]
     Broken {
@@ -152,6 +170,7 @@ struct Demo {
     stories: Arc<Mutex<Stories>>,
     _receipts: Receipts,
     _collector: Receiver,
+    tracker: Option<Tracker>,
     _service: Service,
     started: Instant,
     slow: Watch,
@@ -185,13 +204,18 @@ impl Demo {
         everyday(&vendors)?;
         let service = Service::start().await.map_err(|source| DemoError::Service { source })?;
         let stories = Arc::<Mutex<Stories>>::default();
-        let collector = collector(&stories).map_err(|source| DemoError::Collector { source })?;
+        let tracker = match &options.tracker {
+            Some(program) => Some(Tracker::start(program, SECRET).await?),
+            None => None,
+        };
+        let onward = tracker.as_ref().map(Tracker::addr);
+        let collector = collector(&stories, onward).map_err(|source| DemoError::Collector { source })?;
         let setup = setup(options.filter_wasm, &vendors, service.addr(), collector.addr())?;
         let sidecar = Sidecar::start(&options.sidecar, setup).await?;
         service.send_through(sidecar.outbound());
         let receipts = Receipts::start(&vendors, sidecar.inbound());
         let traffic = Traffic::start(sidecar.inbound(), options.pushes_per_second);
-        let screen = Screen::new(sidecar.metrics_url(), vendors.control_addr());
+        let screen = Screen::new(sidecar.metrics_url(), vendors.control_addr(), onward);
         let slow = Watch::default();
         Ok(Self {
             vendors,
@@ -200,6 +224,7 @@ impl Demo {
             stories,
             _receipts: receipts,
             _collector: collector,
+            tracker,
             _service: service,
             started: Instant::now(),
             slow,
@@ -239,6 +264,17 @@ impl Demo {
         self.vendors.set_fault("oppo", Fault::error("33").after(25).share(0.6))
     }
 
+    /// Every record of a bounded run has been answered by the tracker, and so it must find one of its first messages, and show that
+    /// OPPO has failed.
+    async fn ask_tracker(&self) -> Result<(), DemoError> {
+        let first = (1..=FIRST).map(Push::numbered).find(|push| push.channel == "wechat");
+        let (Some(tracker), Some(push)) = (&self.tracker, first) else { return Ok(()) };
+        if !tracker.finds(&push).await? {
+            return Err(DemoError::NotFound);
+        }
+        if tracker.shows_outage("oppo").await? { Ok(()) } else { Err(DemoError::NotShown) }
+    }
+
     /// Ends the stream, lets what is open end, and holds the table against the vendors' own counts.
     async fn settle(mut self) -> Result<(), DemoError> {
         let pushes = self.traffic.stop(SETTLE).await;
@@ -250,6 +286,7 @@ impl Demo {
             if (differences.is_empty() && told.is_all()) || Instant::now() >= deadline {
                 let moves = self.slow.moves(&rows, accepted(&self.vendors)?);
                 self.screen.finish(&rows, &differences, &moves, &told, pushes);
+                self.ask_tracker().await?;
                 return verdict(&moves, differences, &told, pushes);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -279,10 +316,14 @@ impl Told {
 }
 
 /// Takes what the filter exports.
-fn collector(stories: &Arc<Mutex<Stories>>) -> std::io::Result<Receiver> {
+fn collector(stories: &Arc<Mutex<Stories>>, onward: Option<SocketAddr>) -> std::io::Result<Receiver> {
     let stories = Arc::clone(stories);
     let put = move |record: &_| stories.lock().unwrap_or_else(PoisonError::into_inner).put(record);
-    Receiver::start_streaming((Ipv4Addr::LOCALHOST, 0).into(), put)
+    let addr = (Ipv4Addr::LOCALHOST, 0).into();
+    match onward {
+        Some(onward) => Receiver::start_between(addr, put, onward),
+        None => Receiver::start_streaming(addr, put),
+    }
 }
 
 /// What the slow vendor has accepted by its own books.

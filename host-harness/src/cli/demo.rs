@@ -34,6 +34,9 @@ pub(crate) struct Demo {
     /// Pushes per second.
     #[arg(long, default_value_t = 150)]
     rate: u32,
+    /// The `pointsman-tracker` program, which is started too, and gets all records.
+    #[arg(long, value_name = "PROGRAM")]
+    tracker: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: Demo) -> anyhow::Result<ExitCode> {
@@ -43,8 +46,13 @@ pub(crate) fn run(arguments: Demo) -> anyhow::Result<ExitCode> {
     } else {
         Kind::Envoy { binary: arguments.envoy, bootstrap: arguments.bootstrap }
     };
-    let options =
-        DemoOptions { sidecar, filter_wasm: arguments.filter, once: arguments.once, pushes_per_second: arguments.rate };
+    let options = DemoOptions {
+        sidecar,
+        filter_wasm: arguments.filter,
+        once: arguments.once,
+        pushes_per_second: arguments.rate,
+        tracker: arguments.tracker,
+    };
     tokio::runtime::Runtime::new()?.block_on(demo::run(options))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -17,14 +17,15 @@ use super::traffic::Pushes;
 pub(super) struct Screen {
     metrics: String,
     control: SocketAddr,
+    tracker: Option<SocketAddr>,
     in_place: bool,
     /// Lines of the last frame, which the next one takes the place of.
     lines: usize,
 }
 
 impl Screen {
-    pub(super) fn new(metrics: String, control: SocketAddr) -> Self {
-        Self { metrics, control, in_place: stdout().is_terminal(), lines: 0 }
+    pub(super) fn new(metrics: String, control: SocketAddr, tracker: Option<SocketAddr>) -> Self {
+        Self { metrics, control, tracker, in_place: stdout().is_terminal(), lines: 0 }
     }
 
     pub(super) fn show(&mut self, elapsed: Duration, news: &str, rows: &[Row], story: Option<&Story>) {
@@ -62,8 +63,9 @@ impl Screen {
     }
 
     fn frame(&self, elapsed: Duration, news: &str, rows: &[Row], story: Option<&Story>) -> String {
+        let tracker = self.tracker.map(|addr| format!("tracker  http://{addr}/\n")).unwrap_or_default();
         format!(
-            "{:>4} s  {news}\n\n{}\n{}\nmetrics  {}\nfaults   http://{}/faults\n\n",
+            "{:>4} s  {news}\n\n{}\n{}\nmetrics  {}\nfaults   http://{}/faults\n{tracker}\n",
             elapsed.as_secs(),
             render(rows),
             story.map(Story::to_string).unwrap_or_default(),

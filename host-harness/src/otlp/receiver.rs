@@ -3,9 +3,10 @@
 use super::behaviour::Behaviour;
 use super::exchange::{Form, MAX_BODY_BYTES};
 use super::record::Record;
-use crate::http::{Body, Connection, full, serve};
+use crate::http::{Body, Client, Connection, Version, full, serve};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use std::collections::VecDeque;
@@ -36,6 +37,8 @@ struct Shared {
     behaviour: Mutex<Behaviour>,
     kept: Mutex<VecDeque<Record>>,
     sink: Option<Sink>,
+    /// Who is asked too, and whose answer it is.
+    onward: Option<Client>,
 }
 
 impl Receiver {
@@ -44,7 +47,7 @@ impl Receiver {
     /// # Errors
     /// The address is not to be had.
     pub fn start(addr: SocketAddr) -> io::Result<Self> {
-        Self::start_with(addr, None)
+        Self::start_with(addr, None, None)
     }
 
     /// Listens at an address and hands on each record before the request that it is in is answered; none is kept.
@@ -52,10 +55,23 @@ impl Receiver {
     /// # Errors
     /// The address is not to be had.
     pub fn start_streaming(addr: SocketAddr, sink: impl Fn(&Record) + Send + Sync + 'static) -> io::Result<Self> {
-        Self::start_with(addr, Some(Box::new(sink)))
+        Self::start_with(addr, Some(Box::new(sink)), None)
     }
 
-    fn start_with(addr: SocketAddr, sink: Option<Sink>) -> io::Result<Self> {
+    /// Hands every request on as it came, and its answer back; the records of those that are taken there are handed on as by
+    /// [`start_streaming`](Self::start_streaming).
+    ///
+    /// # Errors
+    /// The address is not to be had.
+    pub fn start_between(
+        addr: SocketAddr,
+        sink: impl Fn(&Record) + Send + Sync + 'static,
+        onward: SocketAddr,
+    ) -> io::Result<Self> {
+        Self::start_with(addr, Some(Box::new(sink)), Some(Client::new(onward, Version::Http1)))
+    }
+
+    fn start_with(addr: SocketAddr, sink: Option<Sink>, onward: Option<Client>) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
@@ -65,6 +81,7 @@ impl Receiver {
             behaviour: Mutex::default(),
             kept: Mutex::default(),
             sink,
+            onward,
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {
@@ -154,6 +171,13 @@ impl Shared {
                 return Err(io::Error::other("reset"));
             }
         };
+        if let Some(onward) = &self.onward {
+            let request = onward_request(&head, body.clone()).map_err(io::Error::other)?;
+            let answer = onward.send(request).await.map_err(io::Error::other)?;
+            if !answer.status.is_success() {
+                return Ok(handed_back(answer));
+            }
+        }
         let response = match form.decode(&body) {
             Ok(records) => {
                 let rejected = skip.min(records.len());
@@ -185,6 +209,29 @@ impl Shared {
     fn kept(&self) -> std::sync::MutexGuard<'_, VecDeque<Record>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The same export; what belongs to the connection that it came by is left out.
+fn onward_request(head: &Parts, body: Bytes) -> Result<Request<Bytes>, http::Error> {
+    let uri = Uri::builder().scheme("http").authority("onward").path_and_query(head.uri.path()).build()?;
+    let mut request = Request::post(uri).body(body)?;
+    for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::AUTHORIZATION] {
+        if let Some(value) = head.headers.get(&name) {
+            request.headers_mut().insert(name, value.clone());
+        }
+    }
+    Ok(request)
+}
+
+fn handed_back(answer: crate::http::Response) -> Response<Body> {
+    let mut response = Response::new(full(answer.body));
+    *response.status_mut() = answer.status;
+    for name in [header::CONTENT_TYPE, header::RETRY_AFTER] {
+        if let Some(value) = answer.headers.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
 }
 
 fn status_alone(status: u16, retry_after: Option<&str>) -> io::Result<Response<Body>> {
