@@ -27,6 +27,7 @@ mod stitching;
 mod switching;
 mod trace;
 mod tracing;
+mod tracker;
 mod traps;
 mod trust;
 mod visits;

@@ -4,6 +4,7 @@ mod bed;
 mod policies;
 mod program;
 mod switching;
+mod tracker;
 
 use bed::{Bed, PEOPLE};
 use pointsman_tests::apiserver::{User, rights};

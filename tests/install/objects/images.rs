@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// What `scripts/build-filter` and `cargo build --release` leave in target/.
-const BUILT: [&str; 2] = ["target/pointsman.wasm", "target/release/pointsman"];
+const BUILT: [&str; 3] = ["target/pointsman.wasm", "target/release/pointsman", "target/release/pointsman-tracker"];
 
 /// Whether an image is named by a version or a digest.
 fn pinned(image: &str) -> bool {

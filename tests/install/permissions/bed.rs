@@ -3,7 +3,7 @@
 use pointsman_core::time::WallClock;
 use pointsman_host::cluster::{Access, Cluster, Kind, Object};
 use pointsman_host::rules::{Placement, PluginSettings, render_configmap, render_envoyfilter};
-use pointsman_host::switch::{Action, Force, Order};
+use pointsman_host::switch::{Action, Drill, Fault, Force, Order, Share};
 use pointsman_tests::apiserver::ApiServer;
 use pointsman_tests::manifests;
 use serde_json::{Value, json};
@@ -24,7 +24,8 @@ pub(crate) const PEOPLE: [(&str, &[&str]); 8] = [
 pub(crate) const CONFIG: &str = r#"{
   "service": "push", "hold_request": true,
   "channels": ["apns", "xiaomi", {"name": "xiaomi-b", "adapter": "xiaomi", "hosts": ["b.xiaomi.internal"]},
-    "oppo"]
+    "oppo"],
+  "rules": [{"name": "a", "auto": {"channel": "xiaomi", "to": ["xiaomi-b"]}}]
 }
 "#;
 
@@ -113,4 +114,15 @@ pub(crate) fn order(channel: &str, by: &str) -> Order {
 
 pub(crate) fn back(channel: &str, by: &str) -> Order {
     Order { action: Action::Back, ..order(channel, by) }
+}
+
+/// A rehearsal of half an hour, with somebody else who agrees.
+pub(crate) fn rehearsal(by: &str) -> Order {
+    let drill = Drill { share: Share::of(0.1).unwrap(), fault: Fault::Refused };
+    let action = Action::Drill(drill, now().after(Duration::from_secs(1_800)));
+    Order { action, approved_by: Some("carol".to_owned()), ..order("xiaomi", by) }
+}
+
+pub(crate) fn end_of_rehearsal(by: &str) -> Order {
+    Order { action: Action::EndDrill, approved_by: None, ..rehearsal(by) }
 }
